@@ -1,0 +1,177 @@
+//! The part of a kubeconfig that describes clusters. Users, who hold the credentials, are not
+//! even read.
+
+use super::{Cluster, Endpoint, EndpointKind, Provider};
+use serde::Deserialize;
+
+/// A kubeconfig (`kind: Config`), without its users.
+#[derive(Debug, Default, Deserialize)]
+pub struct Kubeconfig {
+    /// In the file's order.
+    #[serde(default)]
+    pub clusters: Vec<NamedCluster>,
+    /// In the file's order.
+    #[serde(default)]
+    pub contexts: Vec<NamedContext>,
+}
+
+/// An entry of `clusters`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NamedCluster {
+    /// What contexts call it.
+    pub name: String,
+    cluster: ClusterEntry,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ClusterEntry {
+    #[serde(default)]
+    server: String,
+    certificate_authority_data: Option<String>,
+}
+
+/// An entry of `contexts`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NamedContext {
+    /// What the user calls it.
+    pub name: String,
+    context: ContextEntry,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ContextEntry {
+    #[serde(default)]
+    cluster: String,
+}
+
+impl Kubeconfig {
+    /// Adds what `other` names and `self` does not: of two entries with one name the first
+    /// file's counts, as kubectl reads a `KUBECONFIG` list.
+    pub fn merge(&mut self, other: Self) {
+        for cluster in other.clusters {
+            if !self.clusters.iter().any(|known| known.name == cluster.name) {
+                self.clusters.push(cluster);
+            }
+        }
+        for context in other.contexts {
+            if !self.contexts.iter().any(|known| known.name == context.name) {
+                self.contexts.push(context);
+            }
+        }
+    }
+
+    /// A record for each context; `file` is where the contexts stand, if that is worth saying.
+    #[must_use]
+    pub fn clusters(&self, file: Option<&str>) -> Vec<Cluster> {
+        self.contexts.iter().map(|context| self.record(context, file)).collect()
+    }
+
+    fn record(&self, context: &NamedContext, file: Option<&str>) -> Cluster {
+        let entry = self.clusters.iter().find(|cluster| cluster.name == context.context.cluster);
+        let mut record = Cluster {
+            name: context.name.clone(),
+            context: Some(context.name.clone()),
+            kubeconfig: file.map(str::to_owned),
+            ..Cluster::default()
+        };
+        if let Some((project, location, name)) = gke_context(&context.name) {
+            record.name = name.to_owned();
+            record.provider = Some(Provider::Gke);
+            record.project = Some(project.to_owned());
+            record.location = Some(location.to_owned());
+        }
+        record.endpoints.extend(entry.filter(|e| !e.cluster.server.is_empty()).map(|entry| {
+            Endpoint {
+                url: entry.cluster.server.clone(),
+                kind: endpoint_kind(&entry.cluster.server),
+                ca_data: entry.cluster.certificate_authority_data.clone(),
+            }
+        }));
+        record
+    }
+}
+
+/// `gke_PROJECT_LOCATION_NAME`, as `gcloud container clusters get-credentials` names contexts.
+/// None of the three can hold an underscore.
+fn gke_context(name: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = name.strip_prefix("gke_")?.split('_');
+    let parts = (parts.next()?, parts.next()?, parts.next()?, parts.next());
+    match parts {
+        (project, location, name, None)
+            if !project.is_empty() && !location.is_empty() && !name.is_empty() =>
+        {
+            Some((project, location, name))
+        }
+        _ => None,
+    }
+}
+
+fn endpoint_kind(url: &str) -> EndpointKind {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    if host.ends_with(".gke.goog") {
+        return EndpointKind::Dns;
+    }
+    let private = match host.parse() {
+        Ok(std::net::IpAddr::V4(a)) => a.is_private() || a.is_loopback() || a.is_link_local(),
+        Ok(std::net::IpAddr::V6(a)) => {
+            a.is_unique_local() || a.is_loopback() || a.is_unicast_link_local()
+        }
+        Err(_) => host == "localhost",
+    };
+    if private { EndpointKind::Private } else { EndpointKind::Public }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn config(contexts: &[&str], server: &str) -> Kubeconfig {
+        let contexts: Vec<_> = contexts
+            .iter()
+            .map(|name| json!({"name": name, "context": {"cluster": "c", "user": "u"}}))
+            .collect();
+        serde_json::from_value(json!({
+            "contexts": contexts,
+            "clusters": [{"name": "c", "cluster": {"server": server}}],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn gke_contexts_tell_project_location_and_name() {
+        let records =
+            config(&["gke_my-proj_us-west2-a_asm-a", "gke_x", "a"], "https://h").clusters(None);
+        let names: Vec<_> = records.iter().map(Cluster::identity).collect();
+        assert_eq!(names, [("asm-a", "my-proj", "us-west2-a"), ("gke_x", "", ""), ("a", "", "")]);
+    }
+
+    #[test]
+    fn servers_are_classified() {
+        for (server, kind) in [
+            ("https://10.0.0.2", EndpointKind::Private),
+            ("https://127.0.0.1:6443", EndpointKind::Private),
+            ("https://[fd00::1]:6443", EndpointKind::Private),
+            ("https://34.1.1.1", EndpointKind::Public),
+            ("https://api.example.com:6443/x", EndpointKind::Public),
+            ("https://gke-1-2.us-west2-a.gke.goog", EndpointKind::Dns),
+        ] {
+            assert_eq!(config(&["a"], server).clusters(None)[0].endpoints[0].kind, kind, "{server}");
+        }
+    }
+
+    #[test]
+    fn the_first_file_wins() {
+        let mut first = config(&["a"], "https://1");
+        first.merge(config(&["a", "b"], "https://2"));
+        let records = first.clusters(Some("f"));
+        assert_eq!(records.len(), 2);
+        assert!(records.iter().all(|record| record.endpoints[0].url == "https://1"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Messages for people: one line of what and where, then hints; always on standard error.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::io::Write as _;
+
+/// A line that says what and where, and lines that say what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    text: String,
+    hints: Vec<String>,
+}
+
+impl Message {
+    /// A message without hints yet.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), hints: Vec::new() }
+    }
+
+    /// Adds a line that says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Puts `place:` before the text: a file, a document, a context.
+    #[must_use]
+    pub fn at(mut self, place: impl std::fmt::Display) -> Self {
+        self.text = format!("{place}: {}", self.text);
+        self
+    }
+
+    /// What was wrong, and where.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+/// How messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per message: tool, level, message, hints.
+    Json,
+}
+
+/// The flags about messages that every tool has.
+#[derive(Debug, Args)]
+pub struct Messages {
+    /// Print no warnings
+    #[arg(short, long, help_heading = "Messages")]
+    quiet: bool,
+    /// Form of the messages on standard error
+    #[arg(long, value_enum, default_value = "text", help_heading = "Messages")]
+    log_format: LogFormat,
+}
+
+/// Where a tool's messages go.
+#[derive(Debug)]
+pub struct Console {
+    tool: String,
+    quiet: bool,
+    format: LogFormat,
+}
+
+impl Console {
+    pub(crate) fn new(tool: &str, messages: &Messages) -> Self {
+        Self { tool: tool.to_owned(), quiet: messages.quiet, format: messages.log_format }
+    }
+
+    /// Something the user should know although the tool goes on. Silent with `--quiet`.
+    pub fn warn(&self, message: &Message) {
+        if !self.quiet {
+            self.print("warning", message);
+        }
+    }
+
+    /// The reason why the tool ends.
+    pub(crate) fn error(&self, message: &Message) {
+        self.print("error", message);
+    }
+
+    fn print(&self, level: &str, message: &Message) {
+        let text = match self.format {
+            LogFormat::Text => {
+                let mut text = format!("{}: {level}: {}\n", self.tool, visible(&message.text));
+                for hint in &message.hints {
+                    text += &format!("{}: hint: {}\n", self.tool, visible(hint));
+                }
+                text
+            }
+            LogFormat::Json => json_line(&self.tool, level, message),
+        };
+        // Nobody is left to tell when standard error is closed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+fn json_line(tool: &str, level: &str, message: &Message) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        tool: &'a str,
+        level: &'a str,
+        message: &'a str,
+        hints: &'a [String],
+    }
+    let line = Line { tool, level, message: &message.text, hints: &message.hints };
+    serde_json::to_string(&line).expect("strings are JSON") + "\n"
+}
+
+/// Control characters as escapes: names come from clusters and must not drive the terminal.
+fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(visible("a\x1b[31m\nb"), r"a\u{1b}[31m\u{a}b");
+    }
+
+    #[test]
+    fn json_messages_are_one_line() {
+        let line = json_line("mesh-x", "error", &Message::new("a\nb").hint("c"));
+        assert_eq!(
+            line,
+            "{\"tool\":\"mesh-x\",\"level\":\"error\",\"message\":\"a\\nb\",\"hints\":[\"c\"]}\n"
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! What the tools share: streams, messages, exit codes, YAML, cluster records.
+//!
+//! A tool is a function from its flags to an [`Outcome`]; [`main`] does the rest. Nothing here
+//! knows a tool by name, opens a socket or reads a clock.
+
+pub mod cidr;
+pub mod cluster;
+mod console;
+mod error;
+pub mod input;
+mod output;
+mod start;
+pub mod yaml;
+
+pub use console::{Console, LogFormat, Message, Messages};
+pub use error::{Error, Exit, Result};
+pub use output::{Outcome, Verdict, json_lines};
+pub use start::main;

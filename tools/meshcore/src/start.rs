@@ -1,0 +1,49 @@
+//! From the command line to the exit code, the same for every tool.
+
+use crate::{Console, Messages, Outcome, Result, Verdict, output};
+use clap::{ArgAction, Args as _, Command, FromArgMatches as _, Parser, builder::FalseyValueParser};
+use std::process::ExitCode;
+
+/// Parses the flags, runs the tool, writes its output or its error, and gives the exit code.
+pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
+    let command = with_environment(Messages::augment_args(A::command()));
+    let name = command.get_name().to_owned();
+    let parsed = command.try_get_matches().and_then(|matches| {
+        Ok((A::from_arg_matches(&matches)?, Messages::from_arg_matches(&matches)?))
+    });
+    let (args, messages) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help that nobody reads to its end is no error.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let console = Console::new(&name, &messages);
+    let verdict = run(args, &console)
+        .and_then(|outcome| output::write_stdout(&outcome.output).map(|()| outcome.verdict));
+    match verdict {
+        Ok(Verdict::Yes) => ExitCode::SUCCESS,
+        Ok(Verdict::No) => ExitCode::from(1),
+        Err(error) => {
+            console.error(error.message());
+            ExitCode::from(error.exit() as u8)
+        }
+    }
+}
+
+/// Lets `MESH_FLAG_NAME` set `--flag-name`, so that Makefiles stay short.
+fn with_environment(command: Command) -> Command {
+    command.mut_args(|arg| {
+        let Some(long) = arg.get_long() else { return arg };
+        let variable = format!("MESH_{}", long.replace('-', "_").to_uppercase());
+        let arg = match arg.get_action() {
+            ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version => {
+                return arg;
+            }
+            ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
+            _ => arg,
+        };
+        arg.env(variable).hide_env(true)
+    })
+}
