@@ -34,10 +34,9 @@ pub fn parse(text: &str) -> Result<IpNet, CidrError> {
     let syntax = |reason: &str| CidrError::Syntax(reason.to_owned());
     let Some((address, length)) = text.split_once('/') else {
         return Err(match text.parse::<IpAddr>() {
-            Ok(address) => CidrError::Syntax(format!(
-                "has no prefix length: write {}",
-                IpNet::from(address)
-            )),
+            Ok(address) => {
+                CidrError::Syntax(format!("has no prefix length: write {}", IpNet::from(address)))
+            }
             Err(_) => syntax("is not a CIDR range, such as 10.0.0.0/8"),
         });
     };

@@ -102,6 +102,19 @@ pub enum Provider {
     Kubernetes,
 }
 
+impl Provider {
+    /// As written in records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gke => "gke",
+            Self::Eks => "eks",
+            Self::Aks => "aks",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+}
+
 /// One address range of a cluster. The text is as its source wrote it: see [`crate::cidr::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -118,7 +118,8 @@ fn json_line(tool: &str, level: &str, message: &Message) -> String {
 }
 
 /// Control characters as escapes: names come from clusters and must not drive the terminal.
-fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if c.is_control() {
             out.extend(c.escape_unicode());

@@ -72,7 +72,10 @@ pub fn refuse_terminal() -> Result<()> {
 fn read_stdin() -> Result<Source> {
     refuse_terminal()?;
     let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::data(e.to_string()).at("stdin"))?;
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::data(e.to_string()).at("stdin"))?;
     Source::new("stdin".to_owned(), bytes)
 }
 
@@ -131,8 +134,8 @@ impl Source {
         for (i, document) in serde_yaml::Deserializer::from_str(&self.text).enumerate() {
             let place = format!("{}: document {}", self.name, i + 1);
             let not_yaml = |e: serde_yaml::Error| Error::data(format!("is not YAML: {e}"));
-            let mut value = serde_yaml::Value::deserialize(document)
-                .map_err(|e| not_yaml(e).at(&place))?;
+            let mut value =
+                serde_yaml::Value::deserialize(document).map_err(|e| not_yaml(e).at(&place))?;
             value.apply_merge().map_err(|e| not_yaml(e).at(&place))?;
             let value = yaml_to_json(value).map_err(|e| e.at(&place))?;
             let raw = serde_json::value::to_raw_value(&value)
@@ -339,7 +342,10 @@ mod tests {
             message("{\"n\":1}\n{\"n\":true}"),
             "stdin: document 2: .n: invalid type: boolean, expected u8"
         );
-        assert_eq!(message("n: 1\n---\nn: 300"), "stdin: document 2: .n: invalid value: integer, expected u8");
+        assert_eq!(
+            message("n: 1\n---\nn: 300"),
+            "stdin: document 2: .n: invalid value: integer, expected u8"
+        );
         assert_eq!(
             message("{\"kind\":\"List\",\"items\":[{\"n\":1},{\"n\":[]}]}"),
             "stdin: document 1: .items[1].n: invalid type: sequence, expected u8"

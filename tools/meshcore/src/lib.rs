@@ -10,9 +10,10 @@ mod error;
 pub mod input;
 mod output;
 mod start;
+pub mod table;
 pub mod yaml;
 
-pub use console::{Console, LogFormat, Message, Messages};
+pub use console::{Console, LogFormat, Message, Messages, visible};
 pub use error::{Error, Exit, Result};
 pub use output::{Outcome, Verdict, json_lines};
 pub use start::main;

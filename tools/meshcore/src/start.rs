@@ -1,7 +1,9 @@
 //! From the command line to the exit code, the same for every tool.
 
 use crate::{Console, Messages, Outcome, Result, Verdict, output};
-use clap::{ArgAction, Args as _, Command, FromArgMatches as _, Parser, builder::FalseyValueParser};
+use clap::{
+    ArgAction, Args as _, Command, FromArgMatches as _, Parser, builder::FalseyValueParser,
+};
 use std::process::ExitCode;
 
 /// Parses the flags, runs the tool, writes its output or its error, and gives the exit code.

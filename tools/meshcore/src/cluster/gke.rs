@@ -1,7 +1,9 @@
 //! GKE's own description of a cluster: `gcloud container clusters list|describe --format=json`,
 //! the `Cluster` message of the Kubernetes Engine API, v1.
 
-use super::{AuthorizedBlock, AuthorizedNetworks, Endpoint, EndpointKind, Provider, Range, RangeKind};
+use super::{
+    AuthorizedBlock, AuthorizedNetworks, Endpoint, EndpointKind, Provider, Range, RangeKind,
+};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -264,7 +266,8 @@ impl Cluster {
         let ip = &self.control_plane_endpoints_config.ip_endpoints_config;
         let private = &self.private_cluster_config;
         // `privateEndpoint` is filled in for public clusters too: only these two flags tell.
-        let is_private = private.enable_private_endpoint || ip.enable_public_endpoint == Some(false);
+        let is_private =
+            private.enable_private_endpoint || ip.enable_public_endpoint == Some(false);
         let main = if is_private { EndpointKind::Private } else { EndpointKind::Public };
         let dns = &self.control_plane_endpoints_config.dns_endpoint_config.endpoint;
         let mut endpoints: Vec<Endpoint> = Vec::new();
@@ -295,7 +298,8 @@ impl Cluster {
 
 impl AuthorizedNetworksConfig {
     fn into_record(self) -> AuthorizedNetworks {
-        let block = |b: CidrBlock| AuthorizedBlock { cidr: b.cidr_block, display_name: b.display_name };
+        let block =
+            |b: CidrBlock| AuthorizedBlock { cidr: b.cidr_block, display_name: b.display_name };
         AuthorizedNetworks {
             enabled: self.enabled,
             blocks: self.cidr_blocks.into_iter().map(block).collect(),

@@ -162,7 +162,11 @@ mod tests {
             ("https://api.example.com:6443/x", EndpointKind::Public),
             ("https://gke-1-2.us-west2-a.gke.goog", EndpointKind::Dns),
         ] {
-            assert_eq!(config(&["a"], server).clusters(None)[0].endpoints[0].kind, kind, "{server}");
+            assert_eq!(
+                config(&["a"], server).clusters(None)[0].endpoints[0].kind,
+                kind,
+                "{server}"
+            );
         }
     }
 
