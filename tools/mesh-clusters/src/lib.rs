@@ -1,9 +1,6 @@
 //! Reads what clouds and kubeconfigs say of clusters and writes one record per cluster.
 
 mod kubeconfig;
-mod merge;
-
-pub use merge::merge;
 
 use clap::{Parser, ValueEnum};
 use meshcore::cluster::{self, Cluster, EndpointKind, RangeKind};
@@ -21,7 +18,7 @@ Examples:
 /// Reads `gcloud container clusters list|describe --format=json`, kubeconfigs and cluster
 /// records, in any mixture, from standard input or -f. Contexts come from --kubeconfig or
 /// --contexts, and standard input is then read only with `-f -`. A cluster that several of them
-/// describe (a context gke_PROJECT_LOCATION_NAME is the GKE cluster of that name) becomes one
+/// describe (a context `gke_PROJECT_LOCATION_NAME` is the GKE cluster of that name) becomes one
 /// record. Credentials are not read.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-clusters", version, before_help = EXAMPLES)]
@@ -64,7 +61,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if clusters.is_empty() {
         return Err(Error::data("the sources describe no cluster"));
     }
-    Ok(Outcome::done(write(&merge(clusters), args.output)))
+    Ok(Outcome::done(write(&cluster::merge(clusters), args.output)))
 }
 
 fn write(clusters: &[Cluster], format: Format) -> String {

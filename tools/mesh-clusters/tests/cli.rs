@@ -1,4 +1,5 @@
 //! The program as a user runs it.
+#![allow(clippy::unwrap_used)] // a test stops where it fails
 
 use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;

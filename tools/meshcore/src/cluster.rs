@@ -2,8 +2,10 @@
 
 mod gke;
 mod kubeconfig;
+mod merge;
 
 pub use kubeconfig::{Kubeconfig, NamedCluster, NamedContext};
+pub use merge::merge;
 
 use crate::input::{Document, Source};
 use crate::{Error, Message, Result};

@@ -233,7 +233,7 @@ fn yaml_to_json(value: serde_yaml::Value) -> Result<serde_json::Value> {
     })
 }
 
-impl<'a> Document<'a> {
+impl Document<'_> {
     /// Where the document stands: `stdin: document 2`, `nodes.json: document 1: .items[3]`.
     #[must_use]
     pub fn place(&self) -> &str {

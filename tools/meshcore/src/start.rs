@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 /// Parses the flags, runs the tool, writes its output or its error, and gives the exit code.
 pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
-    let command = with_environment(Messages::augment_args(A::command()));
+    let command = with_environment(with_messages(A::command()));
     let name = command.get_name().to_owned();
     let parsed = command.try_get_matches().and_then(|matches| {
         Ok((A::from_arg_matches(&matches)?, Messages::from_arg_matches(&matches)?))
@@ -32,6 +32,13 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
             ExitCode::from(error.exit() as u8)
         }
     }
+}
+
+/// Adds the flags about messages; they would put their own description in the tool's place.
+fn with_messages(command: Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    let long_about = command.get_long_about().cloned().unwrap_or_else(|| about.clone());
+    Messages::augment_args(command).about(about).long_about(long_about)
 }
 
 /// Lets `MESH_FLAG_NAME` set `--flag-name`, so that Makefiles stay short.

@@ -1,6 +1,6 @@
 //! One record from all that is said of one cluster.
 
-use meshcore::cluster::Cluster;
+use super::Cluster;
 
 /// Records sorted by name, project and location, those of one cluster made into one. Where two
 /// say different things, the first said counts.

@@ -1,0 +1,201 @@
+//! The ranges of the input, and whose they are.
+
+use ipnet::IpNet;
+use meshcore::cidr::{self, CidrError};
+use meshcore::cluster::{self, Cluster, RangeKind};
+use meshcore::input::Source;
+use meshcore::{Error, Message, Result};
+use serde::Serialize;
+use std::fmt;
+
+/// Everything read, to look owners up in.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    clusters: Vec<Cluster>,
+    lists: Vec<Source>,
+    warnings: Vec<Message>,
+}
+
+/// A range with a small handle of its owner; ordered by address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnedRange {
+    /// The range itself.
+    pub net: IpNet,
+    origin: Origin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    Cluster { cluster: u32, range: u32 },
+    List { list: u32, line: u32 },
+}
+
+/// Whose a range is.
+#[derive(Debug, Serialize)]
+pub struct Owner<'a> {
+    /// The cluster, or the file of a plain list.
+    pub cluster: String,
+    /// What its addresses are for; plain lists do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RangeKind>,
+    /// The range as this owner has it.
+    pub cidr: IpNet,
+    /// The field or line that says so.
+    pub source: std::borrow::Cow<'a, str>,
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind.map_or("", RangeKind::as_str);
+        let space = if kind.is_empty() { "" } else { " " };
+        write!(f, "{kind}{space}range {} of {} ({})", self.cidr, self.cluster, self.source)
+    }
+}
+
+impl OwnedRange {
+    /// Tells the ranges of one cluster (or list) from those of another.
+    pub(crate) fn cluster(&self) -> impl PartialEq + use<> {
+        match self.origin {
+            Origin::Cluster { cluster, .. } => (true, cluster),
+            Origin::List { list, .. } => (false, list),
+        }
+    }
+}
+
+impl Inventory {
+    /// Takes cluster descriptions and plain lists apart.
+    pub fn read(sources: Vec<Source>) -> Result<Self> {
+        let (lists, described): (Vec<_>, Vec<_>) =
+            sources.into_iter().partition(|source| is_list(&source.text));
+        let descriptions = cluster::read(&described)?;
+        Ok(Self {
+            clusters: cluster::merge(descriptions.clusters),
+            lists,
+            warnings: descriptions.warnings,
+        })
+    }
+
+    /// What the descriptions leave open.
+    #[must_use]
+    pub fn warnings(&self) -> &[Message] {
+        &self.warnings
+    }
+
+    /// The ranges of these kinds and of all plain lists, in order. With `trunc`, host bits are
+    /// cut off; otherwise they are an error.
+    pub fn ranges(&self, kinds: &[RangeKind], trunc: bool) -> Result<Vec<OwnedRange>> {
+        let mut ranges = Vec::new();
+        for (c, cluster) in (0..).zip(&self.clusters) {
+            for (r, range) in (0..).zip(&cluster.ranges) {
+                if kinds.contains(&range.kind) {
+                    let net = parse(&range.cidr, trunc).map_err(|e| {
+                        let field = if range.source.is_empty() { "ranges" } else { &range.source };
+                        e.at(format!("cluster {}: {field}", cluster.label()))
+                    })?;
+                    let origin = Origin::Cluster { cluster: c, range: r };
+                    ranges.push(OwnedRange { net, origin });
+                }
+            }
+        }
+        for (list, source) in (0..).zip(&self.lists) {
+            for (line, text) in (1..).zip(source.text.lines()) {
+                for word in words(text) {
+                    let net = parse(word, trunc)
+                        .map_err(|e| e.at(format!("{}: line {line}", source.name)))?;
+                    ranges.push(OwnedRange { net, origin: Origin::List { list, line } });
+                }
+            }
+        }
+        ranges.sort_unstable();
+        Ok(ranges)
+    }
+
+    /// Looks up whose a range is.
+    #[must_use]
+    pub fn owner(&self, range: &OwnedRange) -> Owner<'_> {
+        let cidr = range.net;
+        match range.origin {
+            Origin::Cluster { cluster, range } => {
+                let cluster = &self.clusters[cluster as usize];
+                let range = &cluster.ranges[range as usize];
+                let source = range.source.as_str().into();
+                Owner { cluster: cluster.label(), kind: Some(range.kind), cidr, source }
+            }
+            Origin::List { list, line } => Owner {
+                cluster: self.lists[list as usize].name.clone(),
+                kind: None,
+                cidr,
+                source: format!("line {line}").into(),
+            },
+        }
+    }
+}
+
+/// Whether a text is a plain list: its first word looks like an address.
+fn is_list(text: &str) -> bool {
+    let first = text.lines().flat_map(words).next();
+    first.is_some_and(|word| {
+        word.bytes().all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b))
+            && word.bytes().any(|b| b.is_ascii_digit())
+            && (word.contains('.') || word.contains("::") || word.contains('/'))
+    })
+}
+
+/// The ranges in a line: `value()` of gcloud puts semicolons between them, csv commas.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let line = line.split('#').next().unwrap_or("");
+    line.split([',', ';', ' ', '\t', '\r']).filter(|word| !word.is_empty())
+}
+
+fn parse(text: &str, trunc: bool) -> Result<IpNet> {
+    match cidr::parse(text) {
+        Ok(net) => Ok(net),
+        Err(CidrError::HostBits { network }) if trunc => Ok(network),
+        Err(error) => {
+            let message = Error::data(format!("{text:?} {error}"));
+            Err(match error {
+                CidrError::HostBits { .. } => message.hint("correct it, or pass --trunc"),
+                CidrError::Syntax(_) => message,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lists_are_told_from_objects() {
+        for text in ["10.0.0.0/8", "\n# pods\n10.0.0.0/8,10.1.0.0/16", "2001:db8::/32", "10.0.0.1"]
+        {
+            assert!(is_list(text), "{text}");
+        }
+        for text in ["apiVersion: v1", "{\"a\": 1}", "[]", "- a", "ba: 1", "---\nn: 1"] {
+            assert!(!is_list(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn owners_are_found_again() {
+        let source = |name: &str, text: &str| {
+            Source::new(name.to_owned(), text.as_bytes().to_vec()).unwrap()
+        };
+        let inventory = Inventory::read(vec![
+            source("list", "# x\n10.9.0.0/16;10.8.0.0/16"),
+            source("stdin", "{\"name\": \"a\", \"clusterIpv4Cidr\": \"10.4.0.0/14\"}"),
+        ])
+        .unwrap();
+        let ranges = inventory.ranges(&[RangeKind::Pod], false).unwrap();
+        let owners: Vec<String> = ranges.iter().map(|r| inventory.owner(r).to_string()).collect();
+        assert_eq!(
+            owners,
+            [
+                "pod range 10.4.0.0/14 of a (clusterIpv4Cidr)",
+                "range 10.8.0.0/16 of list (line 2)",
+                "range 10.9.0.0/16 of list (line 2)",
+            ]
+        );
+        assert!(inventory.ranges(&[RangeKind::Service], false).unwrap().len() == 2);
+    }
+}

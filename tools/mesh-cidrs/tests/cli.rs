@@ -1,0 +1,142 @@
+//! The program as a user runs it.
+#![allow(clippy::unwrap_used)] // a test stops where it fails
+
+use assert_cmd::cargo::cargo_bin_cmd;
+use predicates::prelude::*;
+
+fn tool(args: &[&str]) -> assert_cmd::Command {
+    let mut tool = cargo_bin_cmd!("mesh-cidrs");
+    tool.env_clear().args(args);
+    tool
+}
+
+/// Two neighbours and a third that overlaps one of them by its second pod range.
+const GCLOUD: &str = r#"[
+  {"name": "a", "location": "l", "clusterIpv4Cidr": "10.0.0.0/14", "servicesIpv4Cidr": "10.100.0.0/20",
+   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/a"},
+  {"name": "b", "location": "l", "clusterIpv4Cidr": "10.4.0.0/14", "servicesIpv4Cidr": "10.100.0.0/20",
+   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/b"},
+  {"name": "c", "location": "l", "clusterIpv4Cidr": "10.64.0.0/14",
+   "nodePools": [{"networkConfig": {"podIpv4CidrBlock": "10.5.0.0/16"}}],
+   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/c"}
+]"#;
+
+#[test]
+fn the_set_is_minimal_and_has_no_service_ranges() {
+    tool(&[])
+        .write_stdin(GCLOUD)
+        .assert()
+        .success()
+        .stderr("")
+        .stdout("10.0.0.0/13\n10.64.0.0/14\n");
+    tool(&["-o", "csv", "--no-aggregate"])
+        .write_stdin(GCLOUD)
+        .assert()
+        .success()
+        .stdout("10.0.0.0/14,10.4.0.0/14,10.5.0.0/16,10.64.0.0/14\n");
+    tool(&["--kind", "service"]).write_stdin(GCLOUD).assert().success().stdout("10.100.0.0/20\n");
+}
+
+#[test]
+fn json_says_whose_each_range_is() {
+    tool(&["-o", "json"]).write_stdin(GCLOUD).assert().success().stdout(concat!(
+        r#"{"cidr":"10.0.0.0/13","owners":["#,
+        r#"{"cluster":"p/l/a","kind":"pod","cidr":"10.0.0.0/14","source":"clusterIpv4Cidr"},"#,
+        r#"{"cluster":"p/l/b","kind":"pod","cidr":"10.4.0.0/14","source":"clusterIpv4Cidr"},"#,
+        r#"{"cluster":"p/l/c","kind":"pod","cidr":"10.5.0.0/16","#,
+        r#""source":"nodePools[0].networkConfig.podIpv4CidrBlock"}]}"#,
+        "\n",
+        r#"{"cidr":"10.64.0.0/14","owners":["#,
+        r#"{"cluster":"p/l/c","kind":"pod","cidr":"10.64.0.0/14","source":"clusterIpv4Cidr"}]}"#,
+        "\n",
+    ));
+    tool(&["-o", "json", "--no-aggregate"])
+        .write_stdin("10.0.0.0/8 10.0.0.0/9")
+        .assert()
+        .success()
+        .stdout(concat!(
+            r#"{"cidr":"10.0.0.0/8","owners":[{"cluster":"stdin","cidr":"10.0.0.0/8","source":"line 1"}]}"#,
+            "\n",
+            r#"{"cidr":"10.0.0.0/9","owners":[{"cluster":"stdin","cidr":"10.0.0.0/9","source":"line 1"}]}"#,
+            "\n",
+        ));
+}
+
+#[test]
+fn overlaps_name_both_owners_and_exit_with_1() {
+    tool(&["--check-overlap"]).write_stdin(GCLOUD).assert().code(1).stderr("").stdout(
+        "pod range 10.4.0.0/14 of p/l/b (clusterIpv4Cidr) overlaps pod range 10.5.0.0/16 of p/l/c \
+         (nodePools[0].networkConfig.podIpv4CidrBlock)\n",
+    );
+    tool(&["--check-overlap", "--kind", "service", "-o", "json"])
+        .write_stdin(GCLOUD)
+        .assert()
+        .code(1)
+        .stdout(predicate::str::starts_with(
+            r#"{"code":"MESH0101","severity":"error","object":"p/l/a","#,
+        ));
+    tool(&["--check-overlap"])
+        .write_stdin("10.0.0.0/8\n10.0.0.0/9\n")
+        .assert()
+        .success()
+        .stdout("");
+    tool(&["--check-overlap", "-ocsv"]).write_stdin(GCLOUD).assert().code(2).stdout("");
+}
+
+#[test]
+fn the_same_cluster_from_two_sources_does_not_overlap_itself() {
+    let twice = format!("{GCLOUD}{GCLOUD}");
+    tool(&["--check-overlap"])
+        .write_stdin(twice)
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("\n").count(1));
+}
+
+#[test]
+fn ipv4_comes_before_ipv6() {
+    tool(&["-ocsv"])
+        .write_stdin("2001:db8:8000::/33;10.0.0.0/8\n2001:db8::/33")
+        .assert()
+        .success()
+        .stdout("10.0.0.0/8,2001:db8::/32\n");
+}
+
+#[test]
+fn nothing_is_guessed() {
+    for (input, code, message) in [
+        ("010.0.0.0/8", 3, "stdin: line 1: \"010.0.0.0/8\" has an octet with a leading zero"),
+        (
+            "10.0.0.0/8\n10.1.2.3/8",
+            3,
+            "stdin: line 2: \"10.1.2.3/8\" has host bits set: the network is 10.0.0.0/8",
+        ),
+        ("10.0.0.1", 3, "write 10.0.0.1/32"),
+        ("0.0.0.0/1 128.0.0.0/1", 3, "0.0.0.0/0, every address there is"),
+        ("{\"name\":\"a\",\"clusterIpv4Cidr\":\"\"}", 3, "holds no pod range"),
+        (
+            "{\"name\":\"a\",\"clusterIpv4Cidr\":\"10.1.1.1/8\"}",
+            3,
+            "cluster a: clusterIpv4Cidr: \"10.1.1.1/8\" has host bits",
+        ),
+        ("", 3, "stdin: is empty"),
+    ] {
+        tool(&[])
+            .write_stdin(input)
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(predicate::str::contains(message));
+    }
+    tool(&["--trunc"]).write_stdin("10.1.2.3/8").assert().success().stdout("10.0.0.0/8\n");
+}
+
+#[test]
+fn ranges_only_the_subnet_knows_are_warned_of() {
+    let input = r#"{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14",
+        "ipAllocationPolicy": {"additionalPodRangesConfig": {"podRangeNames": ["more"]}}}"#;
+    tool(&[]).write_stdin(input).assert().success().stdout("10.0.0.0/14\n").stderr(
+        predicate::str::contains("warning: stdin: document 1: cluster a has further pod ranges"),
+    );
+    tool(&["-q"]).write_stdin(input).assert().success().stderr("");
+}
