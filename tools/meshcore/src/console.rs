@@ -56,7 +56,7 @@ pub enum LogFormat {
 /// The flags about messages that every tool has.
 #[derive(Debug, Args)]
 pub struct Messages {
-    /// Print no warnings
+    /// Print neither warnings nor notes
     #[arg(short, long, help_heading = "Messages")]
     quiet: bool,
     /// Form of the messages on standard error
@@ -81,6 +81,13 @@ impl Console {
     pub fn warn(&self, message: &Message) {
         if !self.quiet {
             self.print("warning", message);
+        }
+    }
+
+    /// Something that was done and is worth knowing. Silent with `--quiet`.
+    pub fn note(&self, message: &Message) {
+        if !self.quiet {
+            self.print("note", message);
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::Message;
 
 /// The result of anything that can fail for a reason worth telling.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Exit codes other than 0 and 1, which are answers ([`crate::Verdict`]) and no errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

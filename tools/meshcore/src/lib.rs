@@ -8,6 +8,7 @@ pub mod cluster;
 mod console;
 mod error;
 pub mod input;
+mod name;
 mod output;
 mod start;
 pub mod table;
@@ -15,5 +16,6 @@ pub mod yaml;
 
 pub use console::{Console, LogFormat, Message, Messages, visible};
 pub use error::{Error, Exit, Result};
+pub use name::DnsLabel;
 pub use output::{Outcome, Verdict, json_lines};
 pub use start::main;

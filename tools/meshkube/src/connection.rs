@@ -1,0 +1,124 @@
+//! From kubectl's flags to requests that end: every one is bounded in time.
+
+use crate::refusal;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use meshcore::{Error, Result};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The field manager of everything we write.
+pub const MANAGER: &str = "meshutils";
+
+/// kubectl's flags for reaching API servers. `--context` is each tool's own.
+#[derive(Debug, clap::Args)]
+pub struct Access {
+    /// Kubeconfig to use [default: $KUBECONFIG, then ~/.kube/config]
+    #[arg(long, value_name = "FILE", help_heading = "Cluster access")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Longest time for one request; 0 for no limit
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = crate::parse_duration,
+        help_heading = "Cluster access")]
+    request_timeout: Duration,
+    /// User to impersonate
+    #[arg(long = "as", value_name = "USER", help_heading = "Cluster access")]
+    as_user: Option<String>,
+    /// Group to impersonate; may be repeated
+    #[arg(long, value_name = "GROUP", requires = "as_user", help_heading = "Cluster access")]
+    as_group: Vec<String>,
+}
+
+/// A cluster, ready for requests.
+pub struct Connection {
+    /// For `kube::Api`.
+    pub client: Client,
+    /// The context's name: the place in errors.
+    pub context: String,
+    /// The API server's address, as the kubeconfig has it.
+    pub server: String,
+    /// `tls-server-name` of the kubeconfig.
+    pub tls_server_name: Option<String>,
+    timeout: Duration,
+}
+
+impl Access {
+    /// Reads the kubeconfig (all files of a `KUBECONFIG` list); `file` stands in for the flag.
+    pub fn read_kubeconfig(&self, file: Option<&PathBuf>) -> Result<Kubeconfig> {
+        match self.kubeconfig.as_ref().or(file) {
+            Some(file) => Kubeconfig::read_from(file),
+            None => Kubeconfig::read(),
+        }
+        .map_err(|error| refusal::kubeconfig(&error))
+    }
+
+    /// Connects to a context; nothing is sent yet.
+    pub async fn connect(&self, kubeconfig: &Kubeconfig, context: &str) -> Result<Connection> {
+        if !kubeconfig.contexts.iter().any(|known| known.name == context) {
+            let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
+            let error = Error::usage(format!("the kubeconfig has no context {context:?}"));
+            return Err(if known.is_empty() {
+                error.hint("it has no contexts at all: is it the right file?")
+            } else {
+                error.hint(format!("it has: {}", known.join(", ")))
+            });
+        }
+        let options =
+            KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+        let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
+            .await
+            .map_err(|error| refusal::kubeconfig(&error).at(format!("context {context}")))?;
+        config.auth_info.impersonate = self.as_user.clone();
+        config.auth_info.impersonate_groups =
+            (!self.as_group.is_empty()).then(|| self.as_group.clone());
+        // The limit of `call` covers connecting, waiting and retrying together.
+        config.connect_timeout = None;
+        config.write_timeout = None;
+        let tls_server_name = config.tls_server_name.clone();
+        let server = server_of(kubeconfig, context);
+        let client = Client::try_from(config).map_err(|error| {
+            refusal::request(&error, &server, "connect").at(format!("context {context}"))
+        })?;
+        let timeout = match self.request_timeout {
+            Duration::ZERO => Duration::MAX,
+            limit => limit,
+        };
+        Ok(Connection { client, context: context.to_owned(), server, tls_server_name, timeout })
+    }
+}
+
+impl Connection {
+    /// Makes a request; `what` completes "cannot …" in an error.
+    pub async fn call<T>(
+        &self,
+        what: &str,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(self.timeout, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.refusal(&error, what)),
+            Err(_) => Err(Error::cluster(format!(
+                "context {}: {} does not answer within {:?} (to {what})",
+                self.context, self.server, self.timeout
+            ))
+            .hint("is the cluster up? --request-timeout sets the limit")),
+        }
+    }
+
+    /// A failed request in plain words.
+    #[must_use]
+    pub fn refusal(&self, error: &kube::Error, what: &str) -> Error {
+        refusal::request(error, &self.server, what).at(format!("context {}", self.context))
+    }
+}
+
+/// The address in the kubeconfig, as the user wrote it.
+fn server_of(kubeconfig: &Kubeconfig, context: &str) -> String {
+    let context = kubeconfig.contexts.iter().find(|c| c.name == context);
+    let name = context.and_then(|c| c.context.as_ref()).map(|c| &c.cluster);
+    kubeconfig
+        .clusters
+        .iter()
+        .find(|cluster| Some(&cluster.name) == name)
+        .and_then(|cluster| cluster.cluster.as_ref()?.server.clone())
+        .unwrap_or_default()
+}

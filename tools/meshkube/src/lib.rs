@@ -1,0 +1,23 @@
+//! What live tools share: kubectl's flags, connections to API servers, and an API server's
+//! refusals in plain words.
+
+mod connection;
+mod duration;
+mod refusal;
+
+pub use connection::{Access, Connection, MANAGER};
+pub use duration::parse as parse_duration;
+
+pub use k8s_openapi;
+pub use kube;
+
+use meshcore::{Error, Result};
+
+/// Runs a live tool's work to its end on this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::cluster(format!("cannot start: {error}")))?
+        .block_on(work)
+}

@@ -1,0 +1,127 @@
+//! What the kube crate reports, as an error with a place and a next step.
+//!
+//! Its own texts are not passed on as they are: some carry the output of an authentication
+//! command or a piece of the kubeconfig, and so credentials.
+
+use kube::client::AuthError;
+use kube::config::KubeconfigError;
+use kube::core::Status;
+use meshcore::Error;
+
+/// An API request that failed; `what` is what was tried ("read secret a/b").
+pub fn request(error: &kube::Error, server: &str, what: &str) -> Error {
+    match error {
+        kube::Error::Api(status) => refused(status, what),
+        kube::Error::Auth(error) => authentication(error),
+        kube::Error::Service(error) => {
+            // An authentication command fails inside the connection's layers.
+            match error.downcast_ref::<AuthError>() {
+                Some(error) => authentication(error),
+                None => unreachable(error.as_ref(), server),
+            }
+        }
+        kube::Error::HyperError(error) => unreachable(error, server),
+        kube::Error::ReadEvents(error) => unreachable(error, server),
+        kube::Error::InferKubeconfig(error) => kubeconfig(error),
+        kube::Error::SerdeError(_) => {
+            Error::cluster(format!("cannot {what}: {server} answers with something else"))
+                .hint("is this the address of a Kubernetes API server?")
+        }
+        other => Error::cluster(format!("cannot {what}: {}", kind(other))),
+    }
+}
+
+/// A kubeconfig that cannot be used.
+pub fn kubeconfig(error: &KubeconfigError) -> Error {
+    match error {
+        KubeconfigError::Parse(_) => Error::data("the kubeconfig is not valid YAML")
+            .hint("kubectl config view says where; its text is not shown here, it holds secrets"),
+        KubeconfigError::CurrentContextNotSet => {
+            Error::usage("the kubeconfig has no current context").hint("name one with --context")
+        }
+        KubeconfigError::ReadConfig(error, path) => {
+            Error::data(error.to_string()).at(path.display()).hint("--kubeconfig names the file")
+        }
+        KubeconfigError::FindPath => Error::data("there is no kubeconfig")
+            .hint("name one with --kubeconfig or the variable KUBECONFIG"),
+        // The rest tells of names, addresses and files.
+        other => Error::data(format!("kubeconfig: {}", chain(other))),
+    }
+}
+
+fn refused(status: &Status, what: &str) -> Error {
+    let error = Error::cluster(format!("cannot {what}: {}", status.message.trim()));
+    match status.code {
+        401 => error.hint("the credentials in the kubeconfig are missing, expired or wrong"),
+        403 => error.hint("ask for the right named above; kubectl auth can-i --list shows yours"),
+        _ => error,
+    }
+}
+
+fn unreachable(error: &(dyn std::error::Error + 'static), server: &str) -> Error {
+    let reason = chain(error);
+    let message = Error::cluster(format!("{server} cannot be reached: {reason}"));
+    if reason.contains("certificate") {
+        message.hint("the CA or server name in the kubeconfig does not fit this server")
+    } else {
+        message.hint("is the cluster up, and does the network lead there from here?")
+    }
+}
+
+fn authentication(error: &AuthError) -> Error {
+    let text = match error {
+        AuthError::AuthExecRun { cmd, out } => {
+            format!("the authentication command {cmd} failed with {}", out.status)
+        }
+        AuthError::AuthExecStart(error) => {
+            format!("the authentication command does not start: {error}")
+        }
+        _ => "the credentials in the kubeconfig cannot be used".to_owned(),
+    };
+    Error::cluster(text).hint("does kubectl work with this context?")
+}
+
+fn kind(error: &kube::Error) -> String {
+    chain(error).lines().next().unwrap_or_default().to_owned()
+}
+
+/// The innermost reason: layers above it only repeat that something failed.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
+
+    #[test]
+    fn the_output_of_an_authentication_command_is_not_repeated() {
+        let out = std::process::Output {
+            status: std::process::ExitStatus::from_raw(256),
+            stdout: b"{\"token\": \"secret\"}".to_vec(),
+            stderr: Vec::new(),
+        };
+        let error =
+            kube::Error::Auth(AuthError::AuthExecRun { cmd: "x".into(), out: Box::new(out) });
+        let error = request(&error, "https://h", "read a");
+        assert_eq!(
+            error.message().text(),
+            "the authentication command x failed with exit status: 1"
+        );
+    }
+
+    #[test]
+    fn forbidden_says_what_right_is_missing() {
+        let status = Status::failure("secrets is forbidden: User \"u\" cannot list", "Forbidden");
+        let error = kube::Error::Api(status.with_code(403).boxed());
+        let error = request(&error, "https://h", "list secrets");
+        assert_eq!(error.exit(), meshcore::Exit::Cluster);
+        assert!(error.message().text().starts_with("cannot list secrets: secrets is forbidden"));
+        assert!(error.message().hints()[0].contains("can-i"));
+    }
+}
