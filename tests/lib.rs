@@ -1,0 +1,96 @@
+//! Finds the workspace's programs and runs them.
+#![allow(clippy::missing_panics_doc)] // what a test cannot go on without ends it
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+/// The top of the checkout.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout")
+}
+
+/// Every program of the workspace by name, freshly built.
+#[must_use]
+pub fn programs() -> &'static BTreeMap<String, PathBuf> {
+    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&[]));
+    &PROGRAMS
+}
+
+/// The same as users get them.
+#[must_use]
+pub fn release_programs() -> &'static BTreeMap<String, PathBuf> {
+    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&["--release"]));
+    &PROGRAMS
+}
+
+/// The folder that all programs are in.
+#[must_use]
+pub fn program_dir() -> &'static Path {
+    let any = programs().values().next().expect("the workspace has programs");
+    any.parent().expect("a program lies in a folder")
+}
+
+fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["build", "--workspace", "--bins", "--message-format=json"])
+        .args(flags)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "the programs do not build");
+    let messages = serde_json::Deserializer::from_slice(&output.stdout);
+    messages
+        .into_iter::<serde_json::Value>()
+        .filter_map(|message| {
+            let message = message.expect("cargo writes JSON");
+            let path = PathBuf::from(message["executable"].as_str()?);
+            Some((path.file_name()?.to_str()?.to_owned(), path))
+        })
+        .collect()
+}
+
+/// What a program said and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs a command with `input` on standard input.
+pub fn run(command: &mut Command, input: &str) -> Ran {
+    use std::io::Write as _;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let input = input.to_owned();
+    // A program may end without reading; that is not this function's error.
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("a child can be waited for");
+    let _ = writer.join();
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Ran {
+    /// The standard output of a program that must have succeeded.
+    #[must_use]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
+        self.stdout
+    }
+}

@@ -1,0 +1,64 @@
+//! What starting a pure tool costs, in instructions: the same on a busy machine as on a quiet one.
+
+use crate::{Needs, Test};
+use mesh_tests::release_programs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+pub const TESTS: &[Test] = &[
+    ("instructions_of_help", Needs::Valgrind, help),
+    ("instructions_of_a_transformation", Needs::Valgrind, transformation),
+];
+
+/// Three clusters, as gcloud prints them in short.
+const GCLOUD: &str = r#"[
+  {"name": "a", "clusterIpv4Cidr": "10.0.0.0/14"},
+  {"name": "b", "clusterIpv4Cidr": "10.4.0.0/14"},
+  {"name": "c", "clusterIpv4Cidr": "10.8.0.0/14"}]"#;
+const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";
+
+/// Arguments and input of one ordinary call of each pure tool.
+const CALLS: [(&str, &[&str], &str); 4] = [
+    ("mesh-cidrs", &[], GCLOUD),
+    ("mesh-clusters", &[], GCLOUD),
+    ("mesh-gateway-gen", &["--network", "network1"], ""),
+    ("mesh-lbcheck", &[], REPLIES),
+];
+
+fn help() {
+    for (name, _, _) in CALLS {
+        gate(name, &["--help"], "", 600_000);
+    }
+}
+
+fn transformation() {
+    for (name, args, input) in CALLS {
+        gate(name, args, input, 2_000_000);
+    }
+}
+
+fn gate(name: &str, args: &[&str], input: &str, limit: u64) {
+    let count = instructions(&release_programs()[name], args, input);
+    assert!(count <= limit, "{name} {args:?}: {count} instructions, at most {limit} wanted");
+}
+
+fn instructions(program: &Path, args: &[&str], input: &str) -> u64 {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let stdin = dir.path().join("stdin");
+    std::fs::write(&stdin, input).expect("it can be written");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args(args)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(std::fs::File::open(&stdin).expect("it is there"))
+        .stdout(Stdio::null())
+        .output()
+        .expect("valgrind runs");
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{report}");
+    let collected = report.lines().find_map(|line| line.split("Collected : ").nth(1));
+    let collected = collected.unwrap_or_else(|| panic!("no count in {report}"));
+    collected.trim().parse().expect("a number")
+}

@@ -1,0 +1,84 @@
+//! Tests against real API servers, the real kubectl and gcloud, and valgrind.
+//!
+//! `scripts/test` brings all of it up. Where something is missing, the tests that need it are
+//! counted as ignored and named together with what they lack; nothing here ever uses the
+//! clusters of the user's own kubeconfig.
+
+mod clusters;
+mod examples;
+mod gcloud;
+mod instructions;
+mod join_mesh;
+mod label_ns;
+mod remote_secret;
+mod yaml;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::{Command, Stdio};
+
+/// What a test cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Kubectl,
+    Clusters,
+    Gcloud,
+    ClustersAndGcloud,
+    Valgrind,
+}
+
+/// A test: its name, what it needs, and itself; it panics when it fails.
+type Test = (&'static str, Needs, fn());
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let tests: Vec<Test> = [
+        yaml::TESTS,
+        remote_secret::TESTS,
+        label_ns::TESTS,
+        join_mesh::TESTS,
+        gcloud::TESTS,
+        examples::TESTS,
+        instructions::TESTS,
+    ]
+    .concat();
+    let trials = tests.into_iter().map(trial).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trial((name, needs, test): Test) -> Trial {
+    let lacking = needs.lacking();
+    if let Some(lacking) = lacking {
+        #[allow(clippy::print_stderr)] // this is a test's own report
+        {
+            eprintln!("skipped: {name}: needs {lacking}");
+        }
+    }
+    let run = move || {
+        test();
+        Ok::<(), Failed>(())
+    };
+    Trial::test(name, run).with_ignored_flag(lacking.is_some())
+}
+
+impl Needs {
+    fn lacking(self) -> Option<&'static str> {
+        let clusters = || (!clusters::are_there()).then_some("API servers: run scripts/test");
+        let gcloud = || (!is_program("gcloud")).then_some("gcloud on PATH");
+        match self {
+            Self::Kubectl => (!is_program("kubectl")).then_some("kubectl on PATH"),
+            Self::Clusters => clusters(),
+            Self::Gcloud => gcloud(),
+            Self::ClustersAndGcloud => clusters().or_else(gcloud),
+            Self::Valgrind => (!is_program("valgrind")).then_some("valgrind on PATH"),
+        }
+    }
+}
+
+fn is_program(name: &str) -> bool {
+    let status = Command::new("sh")
+        .args(["-c", "command -v \"$0\"", name])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
