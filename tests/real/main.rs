@@ -11,6 +11,7 @@ mod instructions;
 mod join_mesh;
 mod label_ns;
 mod remote_secret;
+mod testbed;
 mod yaml;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -39,6 +40,7 @@ fn main() {
         gcloud::TESTS,
         examples::TESTS,
         instructions::TESTS,
+        testbed::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(trial).collect();

@@ -15,7 +15,8 @@ pub const TESTS: &[Test] = &[
     ("remote_secret_several_token_secrets", Needs::Clusters, several_token_secrets),
     ("remote_secret_missing_account", Needs::Clusters, missing_account),
     ("remote_secret_missing_right", Needs::Clusters, missing_right),
-    ("remote_secret_unfilled_token_times_out", Needs::Clusters, unfilled_token_times_out),
+    ("remote_secret_taken_name_is_not_overwritten", Needs::Clusters, taken_name_is_not_overwritten),
+    ("remote_secret_waiting_ends", Needs::Clusters, waiting_ends),
     ("remote_secret_from_records", Needs::Clusters, from_records),
 ];
 
@@ -201,22 +202,28 @@ fn missing_right() {
     assert!(ran.stderr.contains("hint: ask for the right named above"), "{ran:?}");
 }
 
-/// A token Secret that the controller will not fill in: its account's UID is another's.
-fn unfilled_token_times_out() {
+/// The name of the new token Secret is taken by something that is not the account's.
+fn taken_name_is_not_overwritten() {
     let namespace = account_without_token();
     let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
-        "metadata": {"name": format!("{READER}-istio-remote-secret-token"), "namespace": namespace,
-            "finalizers": ["meshutils/test"],
-            "annotations": {"kubernetes.io/service-account.name": "somebody-else"}},
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"token": "eA=="},
+        "metadata": {"name": format!("{READER}-istio-remote-secret-token"), "namespace": namespace},
     });
     let mut create = kubectl(&["--context", "cluster1", "create", "-f", "-"]);
     let _ = run(&mut create, &secret.to_string()).ok();
     let args = ["--context", "cluster1", "-n", &namespace];
     let ran = run(&mut tool("mesh-remote-secret", &args), "");
-    // The name is taken by something that is not the account's: said, not overwritten.
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
     assert!(ran.stderr.contains("already exists"), "{ran:?}");
+}
+
+/// With no time to wait there is no answer: a new token Secret is never filled at once.
+fn waiting_ends() {
+    let namespace = account_without_token();
+    let args = ["--context", "cluster1", "-n", &namespace, "--timeout", "0s"];
+    let ran = run(&mut tool("mesh-remote-secret", &args), "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
+    assert!(ran.stderr.contains("got no token within 0ns"), "{ran:?}");
 }
 
 fn from_records() {

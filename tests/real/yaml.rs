@@ -1,6 +1,6 @@
 //! Our YAML, read by the real kubectl.
 
-use crate::clusters::{get, kubectl, namespace};
+use crate::clusters::{get, kubectl, unique};
 use crate::{Needs, Test};
 use mesh_tests::{programs, run};
 use serde_json::{Map, Value, json};
@@ -143,7 +143,7 @@ fn through_kubectl() {
 
 fn through_an_api_server() {
     let strings = awkward();
-    let name = namespace("awkward");
+    let name = unique("awkward");
     let mut object = object(&strings, false);
     object["metadata"]["name"] = json!(name);
     let is_label = |s: &&String| {
@@ -163,8 +163,9 @@ fn through_an_api_server() {
         .collect();
     assert!(labels.len() > 40, "{}", labels.len());
     object["metadata"]["labels"] = json!(labels);
-    let mut apply = kubectl(&["--context", "cluster1", "apply", "--server-side", "-f", "-"]);
-    let _ = run(&mut apply, &to_yaml(&object)).ok();
+    // Not apply: kubectl sends that as YAML, and writes U+007F into it raw.
+    let mut create = kubectl(&["--context", "cluster1", "create", "-f", "-"]);
+    let _ = run(&mut create, &to_yaml(&object)).ok();
     let back = get("cluster1", &["namespace", &name]);
     for field in ["labels", "annotations"] {
         for (key, value) in object["metadata"][field].as_object().expect("a map") {

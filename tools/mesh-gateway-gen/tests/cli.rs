@@ -189,7 +189,10 @@ fn wrong_usage_names_the_flag_and_prints_nothing() {
         (vec!["--network", "a b"], "'--network <NAME>': a network is a label value"),
         (vec!["--network=-a"], "'--network <NAME>': a network"),
         (vec!["--network", ""], "--network"),
-        (vec!["--network", "n", "--revision", "1.19.10"], "'--revision <REVISION>': may have lower-case letters"),
+        (
+            vec!["--network", "n", "--revision", "1.19.10"],
+            "'--revision <REVISION>': may have lower-case letters",
+        ),
         (vec!["--network", "n", "--cluster", "arn:aws:eks"], "'--cluster <NAME>': an ID"),
         (vec!["--network", "n", "--mesh", "m/m"], "'--mesh <ID>': an ID"),
         (vec!["--network", "n", "--istio-version", "asm-11910-9"], "a version has the form"),

@@ -264,8 +264,8 @@ mod tests {
 
     #[test]
     fn long_lines_are_not_kept() {
-        let tally = tally((0..u8::MAX).map(|i| vec![i; 100_000]));
-        assert_eq!(tally.errors(), 255);
+        let tally = tally((b'!'..=u8::MAX).map(|i| vec![i; 100_000]));
+        assert_eq!(tally.errors(), 223);
         assert!(tally.recent.iter().all(|recent| recent.line.capacity() <= MAX_RECENT));
     }
 
