@@ -72,12 +72,13 @@ fn command(program: &Program, args: &[&str]) -> Command {
 }
 
 /// The program fails as the contract says: code, nothing on standard output, and an error that
-/// begins with its name and says `text`.
+/// has the program's name and says `text`.
 fn fails(program: &Program, ran: &Ran, code: i32, text: &str) {
     let name = program.name;
     assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
     assert_eq!(ran.stdout, "", "{name}: standard output of a failure");
-    assert!(ran.stderr.contains("error: "), "{name}: {ran:?}");
+    assert!(ran.stderr.starts_with(&format!("{name}: ")), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("{name}: error: ")), "{ran:?}");
     assert!(ran.stderr.contains(text), "{name}: no {text:?} in {ran:?}");
 }
 

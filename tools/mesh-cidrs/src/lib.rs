@@ -11,8 +11,9 @@ pub use overlap::{Overlap, overlaps};
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use meshcore::cluster::RangeKind;
+use meshcore::finding::{self, FindingFormat};
 use meshcore::input::Input;
-use meshcore::{Console, Error, Outcome, Result, Verdict, json_lines};
+use meshcore::{Console, Error, Outcome, Result, json_lines};
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -92,7 +93,12 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
             .hint("a kubeconfig knows no ranges; choose others with --kind"));
     }
     if args.check_overlap {
-        return Ok(report_overlaps(&inventory, &overlaps(&ranges), args.output));
+        let found: Vec<_> = overlaps(&ranges).iter().map(|o| o.finding(&inventory)).collect();
+        let format = match args.output {
+            Format::Json => FindingFormat::Json,
+            Format::Lines | Format::Csv => FindingFormat::Lines,
+        };
+        return Ok(finding::outcome(&found, format));
     }
     let nets = ranges.iter().map(|range| range.net);
     let (set, holds): (_, fn(&IpNet, &IpNet) -> bool) = if args.no_aggregate {
@@ -134,14 +140,4 @@ fn with_owners<'a>(
         Entry { cidr, owners }
     };
     set.iter().map(&mut entry).collect()
-}
-
-fn report_overlaps(inventory: &Inventory, found: &[Overlap], format: Format) -> Outcome {
-    let findings = found.iter().map(|overlap| overlap.finding(inventory));
-    let output = match format {
-        Format::Json => json_lines(findings),
-        _ => findings.map(|finding| finding.message + "\n").collect(),
-    };
-    let verdict = if found.is_empty() { Verdict::Yes } else { Verdict::No };
-    Outcome { output, verdict }
 }

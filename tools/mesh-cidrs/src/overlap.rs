@@ -1,7 +1,8 @@
 //! Overlaps between the ranges of different clusters.
 
-use crate::{Inventory, OwnedRange, Owner};
-use serde::Serialize;
+use crate::{Inventory, OwnedRange};
+use meshcore::finding::{Finding, Severity};
+use serde_json::json;
 
 /// Two ranges of two clusters that share addresses; the first holds the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,17 +11,6 @@ pub struct Overlap {
     pub outer: OwnedRange,
     /// The smaller one.
     pub inner: OwnedRange,
-}
-
-/// An overlap as a finding.
-#[derive(Debug, Serialize)]
-pub(crate) struct Finding<'a> {
-    code: &'static str,
-    severity: &'static str,
-    object: String,
-    pub(crate) message: String,
-    evidence: [Owner<'a>; 2],
-    fix: &'static str,
 }
 
 /// All overlaps between ranges of different clusters, in order. `ranges` must be sorted.
@@ -42,15 +32,17 @@ pub fn overlaps(ranges: &[OwnedRange]) -> Vec<Overlap> {
 }
 
 impl Overlap {
-    pub(crate) fn finding<'a>(&self, inventory: &'a Inventory) -> Finding<'a> {
+    /// The overlap with both owners.
+    pub(crate) fn finding(&self, inventory: &Inventory) -> Finding {
         let (outer, inner) = (inventory.owner(&self.outer), inventory.owner(&self.inner));
         Finding {
             code: "MESH0101",
-            severity: "error",
+            severity: Severity::Error,
             object: outer.cluster.clone(),
             message: format!("{outer} overlaps {inner}"),
-            evidence: [outer, inner],
-            fix: "give one of the two another range, or join them as different Istio networks",
+            evidence: json!([outer, inner]),
+            fix: "give one of the two another range, or join them as different Istio networks"
+                .to_owned(),
         }
     }
 }

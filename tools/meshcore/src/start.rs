@@ -1,9 +1,10 @@
 //! From the command line to the exit code, the same for every tool.
 
-use crate::{Console, Messages, Outcome, Result, Verdict, output};
+use crate::{Console, Exit, Messages, Outcome, Result, Verdict, output};
 use clap::{
     ArgAction, Args as _, Command, FromArgMatches as _, Parser, builder::FalseyValueParser,
 };
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Parses the flags, runs the tool, writes its output or its error, and gives the exit code.
@@ -15,10 +16,15 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
     });
     let (args, messages) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err(error) if error.use_stderr() => {
+            // In a pipe of tools the name says which of them is meant.
+            let _ = write!(std::io::stderr(), "{name}: {error}");
+            return ExitCode::from(Exit::Usage as u8);
+        }
+        Err(help_or_version) => {
             // Help that nobody reads to its end is no error.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let _ = help_or_version.print();
+            return ExitCode::SUCCESS;
         }
     };
     let console = Console::new(&name, &messages);

@@ -39,9 +39,9 @@ pub fn kubeconfig(error: &KubeconfigError) -> Error {
         KubeconfigError::CurrentContextNotSet => {
             Error::usage("the kubeconfig has no current context").hint("name one with --context")
         }
-        KubeconfigError::ReadConfig(error, path) => {
-            Error::data(error.to_string()).at(path.display()).hint("--kubeconfig names the file")
-        }
+        KubeconfigError::ReadConfig(error, path) => Error::data(error.to_string())
+            .at(path.display())
+            .hint("name the kubeconfig with --kubeconfig"),
         KubeconfigError::FindPath => Error::data("there is no kubeconfig")
             .hint("name one with --kubeconfig or the variable KUBECONFIG"),
         // The rest tells of names, addresses and files.

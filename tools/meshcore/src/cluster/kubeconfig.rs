@@ -2,16 +2,16 @@
 //! even read.
 
 use super::{Cluster, Endpoint, EndpointKind, Provider};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A kubeconfig (`kind: Config`), without its users.
 #[derive(Debug, Default, Deserialize)]
 pub struct Kubeconfig {
     /// In the file's order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub clusters: Vec<NamedCluster>,
     /// In the file's order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub contexts: Vec<NamedContext>,
 }
 
@@ -43,6 +43,13 @@ pub struct NamedContext {
 struct ContextEntry {
     #[serde(default)]
     cluster: String,
+}
+
+/// kubectl writes `"clusters": null` where there are none.
+fn null_as_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    field: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(field)?.unwrap_or_default())
 }
 
 impl Kubeconfig {
@@ -168,6 +175,12 @@ mod tests {
                 "{server}"
             );
         }
+    }
+
+    #[test]
+    fn an_empty_kubeconfig_has_no_clusters() {
+        let empty = json!({"kind": "Config", "clusters": null, "contexts": null, "users": null});
+        assert!(serde_json::from_value::<Kubeconfig>(empty).unwrap().clusters(None).is_empty());
     }
 
     #[test]
