@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use meshcore::cidr::{self, CidrError};
-use meshcore::cluster::{self, Cluster, RangeKind};
+use meshcore::cluster::{self, Cluster, Descriptions, Merged, RangeKind};
 use meshcore::input::Source;
 use meshcore::{Error, Message, Result};
 use serde::Serialize;
@@ -67,12 +67,10 @@ impl Inventory {
     pub fn read(sources: Vec<Source>) -> Result<Self> {
         let (lists, described): (Vec<_>, Vec<_>) =
             sources.into_iter().partition(|source| is_list(&source.text));
-        let descriptions = cluster::read(&described)?;
-        Ok(Self {
-            clusters: cluster::merge(descriptions.clusters),
-            lists,
-            warnings: descriptions.warnings,
-        })
+        let Descriptions { clusters, mut warnings } = cluster::read(&described)?;
+        let Merged { clusters, contradictions } = cluster::merge(clusters);
+        warnings.extend(contradictions);
+        Ok(Self { clusters, lists, warnings })
     }
 
     /// What the descriptions leave open.

@@ -3,7 +3,7 @@
 mod kubeconfig;
 
 use clap::{Parser, ValueEnum};
-use meshcore::cluster::{self, Cluster, EndpointKind, RangeKind};
+use meshcore::cluster::{self, Cluster, EndpointKind, Merged, RangeKind};
 use meshcore::input::Input;
 use meshcore::{Console, Error, Outcome, Result, json_lines, table, yaml};
 use std::path::PathBuf;
@@ -61,7 +61,11 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if clusters.is_empty() {
         return Err(Error::data("the sources describe no cluster"));
     }
-    Ok(Outcome::done(write(&cluster::merge(clusters), args.output)))
+    let Merged { clusters, contradictions } = cluster::merge(clusters);
+    for contradiction in &contradictions {
+        console.warn(contradiction);
+    }
+    Ok(Outcome::done(write(&clusters, args.output)))
 }
 
 fn write(clusters: &[Cluster], format: Format) -> String {

@@ -10,7 +10,7 @@ pub use server::Server;
 
 use clap::{Parser, ValueEnum};
 use futures::future::try_join_all;
-use meshcore::cluster::{self, Cluster};
+use meshcore::cluster::{self, Cluster, Merged};
 use meshcore::input::Input;
 use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, yaml};
 use meshkube::k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
@@ -92,7 +92,7 @@ struct Target {
 
 /// Fetches the credentials of all clusters at once and writes their Secrets in order.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    let targets = targets(&args)?;
+    let targets = targets(&args, console)?;
     if targets.len() > 1 && (args.name.is_some() || args.server.is_some()) {
         return Err(Error::usage("--name and --server are for one --context"));
     }
@@ -111,7 +111,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     }))
 }
 
-fn targets(args: &Args) -> Result<Vec<Target>> {
+fn targets(args: &Args, console: &Console) -> Result<Vec<Target>> {
     if !args.context.is_empty() {
         let target = |context: &String| Target {
             context: context.clone(),
@@ -120,7 +120,11 @@ fn targets(args: &Args) -> Result<Vec<Target>> {
         };
         return Ok(args.context.iter().map(target).collect());
     }
-    let clusters = cluster::merge(cluster::read(&args.input.read()?)?.clusters);
+    let Merged { clusters, contradictions } =
+        cluster::merge(cluster::read(&args.input.read()?)?.clusters);
+    for contradiction in &contradictions {
+        console.warn(contradiction);
+    }
     clusters.iter().map(target_of).collect()
 }
 

@@ -1,17 +1,20 @@
 //! The cluster record, the currency between the tools, and what it is read from.
 
+mod aks;
+mod eks;
 mod gke;
 mod kubeconfig;
 mod merge;
+mod plain;
+mod read;
+mod subnet;
 
 pub use kubeconfig::{Kubeconfig, NamedCluster, NamedContext};
-pub use merge::merge;
+pub use merge::{Merged, merge};
+pub use read::{Descriptions, read, read_with};
 
-use crate::input::{Document, Source};
-use crate::{Error, Message, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::borrow::Cow;
 
 /// The version of the record's meaning. Adding fields keeps it; changing what one means does not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,9 @@ pub struct Cluster {
     /// istiod's `CLUSTER_ID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// UID of the namespace `kube-system`, another in every cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// The mesh's ID, `proj-NUMBER` on Google Cloud.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mesh_id: Option<String>,
@@ -52,7 +58,7 @@ pub struct Cluster {
     /// Who runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
-    /// Google Cloud project ID.
+    /// Google Cloud project ID; the account ID on AWS; the resource group on Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// Zone or region.
@@ -204,6 +210,16 @@ pub struct AuthorizedBlock {
 }
 
 impl Cluster {
+    /// Adds a range that is set and not known yet; `source` is the field that says so.
+    pub(crate) fn add_range(&mut self, cidr: Option<&str>, kind: RangeKind, source: &str) {
+        // The same range stands in old and new fields; the clouds write "" for unset, too.
+        if let Some(cidr) = cidr.filter(|cidr| !cidr.is_empty())
+            && !self.ranges.iter().any(|range| range.cidr == cidr && range.kind == kind)
+        {
+            self.ranges.push(Range { cidr: cidr.to_owned(), kind, source: source.to_owned() });
+        }
+    }
+
     /// What tells clusters apart: on GKE names are unique within project and location only.
     #[must_use]
     pub fn identity(&self) -> (&str, &str, &str) {
@@ -218,68 +234,4 @@ impl Cluster {
             _ => self.name.clone(),
         }
     }
-}
-
-/// Clusters as their sources describe them, and what the reader should know.
-#[derive(Debug, Default)]
-pub struct Descriptions {
-    /// In the order of the sources.
-    pub clusters: Vec<Cluster>,
-    /// What the sources leave open.
-    pub warnings: Vec<Message>,
-}
-
-/// Reads clusters from cluster records, `gcloud container clusters list|describe --format=json`
-/// and kubeconfigs, in any mixture.
-pub fn read(sources: &[Source]) -> Result<Descriptions> {
-    let mut all = Descriptions::default();
-    for source in sources {
-        for document in source.documents()? {
-            read_document(&document, &mut all)?;
-        }
-    }
-    Ok(all)
-}
-
-fn read_document(document: &Document<'_>, all: &mut Descriptions) -> Result<()> {
-    /// As little as tells the kinds of descriptions apart.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Probe<'a> {
-        #[serde(default, borrow)]
-        api_version: Option<Cow<'a, str>>,
-        #[serde(default, borrow)]
-        kind: Option<Cow<'a, str>>,
-        #[serde(default, borrow)]
-        self_link: Option<Cow<'a, str>>,
-        current_master_version: Option<serde::de::IgnoredAny>,
-        cluster_ipv4_cidr: Option<serde::de::IgnoredAny>,
-    }
-    let probe: Probe<'_> = document.decode()?;
-    let version = probe.api_version.as_deref().unwrap_or("");
-    let is_gke = probe.self_link.is_some_and(|link| link.contains("/clusters/"))
-        || probe.current_master_version.is_some()
-        || probe.cluster_ipv4_cidr.is_some();
-    match probe.kind.as_deref() {
-        Some("Cluster") if version.starts_with("meshutils/") => {
-            all.clusters.push(document.decode()?);
-        }
-        Some("Config") => all.clusters.extend(document.decode::<Kubeconfig>()?.clusters(None)),
-        None if is_gke => {
-            let gke: gke::Cluster = document.decode()?;
-            let (cluster, warning) = gke.into_record();
-            all.warnings.extend(warning.map(|text| Message::new(text).at(document.place())));
-            all.clusters.push(cluster);
-        }
-        kind => {
-            let what = kind.map_or_else(String::new, |kind| format!(" but a {kind}"));
-            return Err(Error::data(format!("is no description of a cluster{what}"))
-                .at(document.place())
-                .hint(
-                    "known are: gcloud container clusters list|describe --format=json, \
-                     a kubeconfig, and the records of mesh-clusters",
-                ));
-        }
-    }
-    Ok(())
 }

@@ -1,9 +1,8 @@
 //! GKE's own description of a cluster: `gcloud container clusters list|describe --format=json`,
 //! the `Cluster` message of the Kubernetes Engine API, v1.
 
-use super::{
-    AuthorizedBlock, AuthorizedNetworks, Endpoint, EndpointKind, Provider, Range, RangeKind,
-};
+use super::subnet::{Subnet, Subnets};
+use super::{AuthorizedBlock, AuthorizedNetworks, Endpoint, EndpointKind, Provider, RangeKind};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +40,7 @@ pub(super) struct Cluster {
 #[derive(Debug, Default, Deserialize)]
 struct NetworkConfig {
     network: Option<String>,
+    subnetwork: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,6 +67,7 @@ struct AdditionalPodRanges {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AdditionalIpRanges {
+    subnetwork: Option<String>,
     #[serde(default)]
     pod_ipv4_range_names: Vec<String>,
 }
@@ -89,6 +90,7 @@ struct NodeConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NodeNetworkConfig {
+    subnetwork: Option<String>,
     pod_range: Option<String>,
     pod_ipv4_cidr_block: Option<String>,
 }
@@ -164,53 +166,50 @@ struct CidrBlock {
 }
 
 impl Cluster {
-    /// The record, and a warning where ranges are named whose addresses only the subnet knows.
-    pub(super) fn into_record(self) -> (super::Cluster, Option<String>) {
-        let ranges = self.ranges();
-        let warning = self.unresolved_ranges();
+    /// The record, and a warning where ranges are named whose addresses only a subnet knows that
+    /// is not among `subnets`.
+    pub(super) fn into_record(self, subnets: &Subnets) -> (super::Cluster, Option<String>) {
         let endpoints = self.endpoints();
+        let mut record = super::Cluster {
+            name: self.name.clone(),
+            project: self.self_link.as_deref().and_then(project).map(str::to_owned),
+            mesh_id: self.resource_labels.get("mesh_id").cloned(),
+            provider: Some(Provider::Gke),
+            location: self.location.clone().or_else(|| self.zone.clone()),
+            vpc: self.network_config.network.clone().or_else(|| self.network.clone()),
+            endpoints,
+            ..super::Cluster::default()
+        };
+        self.add_ranges(&mut record);
+        let unresolved = self.add_subnet_ranges(subnets, &mut record);
         let endpoints_config = self.control_plane_endpoints_config.ip_endpoints_config;
-        let authorized_networks = endpoints_config
+        record.authorized_networks = endpoints_config
             .authorized_networks_config
             .or(self.master_authorized_networks_config)
             .map(AuthorizedNetworksConfig::into_record);
-        let global_access = endpoints_config
+        record.global_access = endpoints_config
             .global_access
             .or(self.private_cluster_config.master_global_access_config.map(|g| g.enabled));
-        let node_tags: BTreeSet<String> = self
-            .node_pools
-            .into_iter()
-            .flat_map(|pool| pool.config.tags)
-            .chain(self.node_pool_auto_config.network_tags.tags)
-            .collect();
-        let record = super::Cluster {
-            project: self.self_link.as_deref().and_then(project).map(str::to_owned),
-            name: self.name,
-            mesh_id: self.resource_labels.get("mesh_id").cloned(),
-            provider: Some(Provider::Gke),
-            location: self.location.or(self.zone),
-            vpc: self.network_config.network.or(self.network),
-            ranges,
-            endpoints,
-            authorized_networks,
-            global_access,
-            node_tags: node_tags.into_iter().collect(),
-            labels: self.resource_labels,
-            ..super::Cluster::default()
-        };
+        let tags = self.node_pools.into_iter().flat_map(|pool| pool.config.tags);
+        let tags = tags.chain(self.node_pool_auto_config.network_tags.tags);
+        record.node_tags = tags.collect::<BTreeSet<String>>().into_iter().collect();
+        record.labels = self.resource_labels;
+        let warning = (!unresolved.is_empty()).then(|| {
+            let names: Vec<&str> = unresolved.iter().map(String::as_str).collect();
+            format!(
+                "cluster {} has further pod ranges whose addresses only its subnet knows ({}): \
+                 add gcloud compute networks subnets list --format=json",
+                record.name,
+                names.join(", ")
+            )
+        });
         (record, warning)
     }
 
-    fn ranges(&self) -> Vec<Range> {
+    fn add_ranges(&self, record: &mut super::Cluster) {
         let policy = &self.ip_allocation_policy;
-        let mut ranges: Vec<Range> = Vec::new();
         let mut add = |cidr: &Option<String>, kind, source: &str| {
-            // The same range stands in an old and a new field; empty means unset.
-            if let Some(cidr) = cidr.as_deref().filter(|cidr| !cidr.is_empty())
-                && !ranges.iter().any(|range| range.cidr == cidr && range.kind == kind)
-            {
-                ranges.push(Range { cidr: cidr.to_owned(), kind, source: source.to_owned() });
-            }
+            record.add_range(cidr.as_deref(), kind, source);
         };
         let pods = "ipAllocationPolicy.clusterIpv4CidrBlock";
         let services = "ipAllocationPolicy.servicesIpv4CidrBlock";
@@ -233,33 +232,45 @@ impl Cluster {
         let control_plane = "privateClusterConfig.masterIpv4CidrBlock";
         let block = &self.private_cluster_config.master_ipv4_cidr_block;
         add(block, RangeKind::ControlPlane, control_plane);
-        ranges
     }
 
-    fn unresolved_ranges(&self) -> Option<String> {
+    /// Adds what the subnets know: nodes' ranges, and pod ranges that are only named here.
+    /// Gives back the names that no subnet has.
+    fn add_subnet_ranges(
+        &self,
+        subnets: &Subnets,
+        record: &mut super::Cluster,
+    ) -> BTreeSet<String> {
         let policy = &self.ip_allocation_policy;
-        let pools = self.node_pools.iter().map(|pool| &pool.network_config);
-        let names: BTreeSet<&str> = policy
-            .additional_pod_ranges_config
-            .pod_range_names
-            .iter()
-            .chain(policy.additional_ip_ranges_configs.iter().flat_map(|c| &c.pod_ipv4_range_names))
-            .chain(
-                pools
-                    .filter(|network| network.pod_ipv4_cidr_block.is_none())
-                    .filter_map(|network| network.pod_range.as_ref()),
-            )
-            .map(String::as_str)
-            .collect();
-        if names.is_empty() {
-            return None;
+        let own = self.network_config.subnetwork.as_deref();
+        let pools = || self.node_pools.iter().map(|pool| &pool.network_config);
+        let names = |names: &[String]| names.to_vec();
+        let mut named = vec![(own, names(&policy.additional_pod_ranges_config.pod_range_names))];
+        for config in &policy.additional_ip_ranges_configs {
+            named.push((config.subnetwork.as_deref(), names(&config.pod_ipv4_range_names)));
         }
-        let names: Vec<&str> = names.into_iter().collect();
-        Some(format!(
-            "cluster {} has further pod ranges whose addresses only its subnet knows: {}",
-            self.name,
-            names.join(", ")
-        ))
+        for pool in pools().filter(|pool| pool.pod_ipv4_cidr_block.is_none()) {
+            named.push((
+                pool.subnetwork.as_deref().or(own),
+                pool.pod_range.iter().cloned().collect(),
+            ));
+        }
+        let find = |subnet: Option<&str>| subnet.and_then(|subnet| subnets.get(subnet));
+        let mut unresolved = BTreeSet::new();
+        for (subnet, names) in named {
+            for name in names {
+                match find(subnet).and_then(|Subnet { secondary, .. }| secondary.get(&name)) {
+                    Some(cidr) => record.add_range(Some(cidr), RangeKind::Pod, &name),
+                    None => drop(unresolved.insert(name)),
+                }
+            }
+        }
+        for subnet in own.into_iter().chain(pools().filter_map(|pool| pool.subnetwork.as_deref())) {
+            for cidr in find(Some(subnet)).into_iter().flat_map(|subnet| &subnet.primary) {
+                record.add_range(Some(cidr), RangeKind::Node, subnet);
+            }
+        }
+        unresolved
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {
@@ -318,7 +329,7 @@ mod tests {
     use serde_json::json;
 
     fn record(value: serde_json::Value) -> (super::super::Cluster, Option<String>) {
-        serde_json::from_value::<Cluster>(value).unwrap().into_record()
+        serde_json::from_value::<Cluster>(value).unwrap().into_record(&Subnets::default())
     }
 
     #[test]
@@ -363,7 +374,7 @@ mod tests {
             },
         }));
         let warning = warning.unwrap();
-        assert!(warning.ends_with("only its subnet knows: extra, more"), "{warning}");
+        assert!(warning.contains("only its subnet knows (extra, more)"), "{warning}");
     }
 
     #[test]

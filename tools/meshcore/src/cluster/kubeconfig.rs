@@ -114,7 +114,8 @@ fn gke_context(name: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-fn endpoint_kind(url: &str) -> EndpointKind {
+/// Who can reach an address, as far as the address tells.
+pub(super) fn endpoint_kind(url: &str) -> EndpointKind {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split('/').next().unwrap_or(host);
     let host = match host.strip_prefix('[') {

@@ -1,0 +1,181 @@
+//! EKS's own description of a cluster: `aws eks describe-cluster` (botocore 1.43).
+
+use super::subnet::Subnets;
+use super::{AuthorizedBlock, AuthorizedNetworks, Endpoint, EndpointKind, Provider, RangeKind};
+use serde::Deserialize;
+
+/// What is printed: the cluster under one key.
+#[derive(Debug, Deserialize)]
+pub(super) struct Described {
+    cluster: Cluster,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cluster {
+    name: String,
+    arn: String,
+    endpoint: Option<String>,
+    #[serde(default)]
+    certificate_authority: CertificateAuthority,
+    #[serde(default)]
+    kubernetes_network_config: KubernetesNetwork,
+    #[serde(default)]
+    resources_vpc_config: Vpc,
+    #[serde(default)]
+    remote_network_config: Remote,
+    #[serde(default)]
+    tags: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct CertificateAuthority {
+    data: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KubernetesNetwork {
+    service_ipv4_cidr: Option<String>,
+    service_ipv6_cidr: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Vpc {
+    vpc_id: Option<String>,
+    #[serde(default)]
+    subnet_ids: Vec<String>,
+    endpoint_public_access: Option<bool>,
+    #[serde(default)]
+    public_access_cidrs: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Remote {
+    #[serde(default)]
+    remote_node_networks: Vec<Cidrs>,
+    #[serde(default)]
+    remote_pod_networks: Vec<Cidrs>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cidrs {
+    #[serde(default)]
+    cidrs: Vec<String>,
+}
+
+impl Described {
+    /// The record, and a warning where pods have addresses that only the VPC knows.
+    pub(super) fn into_record(self, subnets: &Subnets) -> (super::Cluster, Option<String>) {
+        let Cluster { name, arn, endpoint, .. } = &self.cluster;
+        let vpc = &self.cluster.resources_vpc_config;
+        let mut record = super::Cluster {
+            name: name.clone(),
+            provider: Some(Provider::Eks),
+            // arn:PARTITION:eks:REGION:ACCOUNT:cluster/NAME
+            location: arn.split(':').nth(3).map(str::to_owned),
+            project: arn.split(':').nth(4).map(str::to_owned),
+            vpc: vpc.vpc_id.clone(),
+            labels: self.cluster.tags.clone(),
+            ..super::Cluster::default()
+        };
+        let services = &self.cluster.kubernetes_network_config;
+        let field = "kubernetesNetworkConfig.serviceIpv4Cidr";
+        record.add_range(services.service_ipv4_cidr.as_deref(), RangeKind::Service, field);
+        let field = "kubernetesNetworkConfig.serviceIpv6Cidr";
+        record.add_range(services.service_ipv6_cidr.as_deref(), RangeKind::Service, field);
+        let remote = &self.cluster.remote_network_config;
+        for cidr in remote.remote_pod_networks.iter().flat_map(|network| &network.cidrs) {
+            record.add_range(Some(cidr), RangeKind::Pod, "remoteNetworkConfig.remotePodNetworks");
+        }
+        for cidr in remote.remote_node_networks.iter().flat_map(|network| &network.cidrs) {
+            record.add_range(Some(cidr), RangeKind::Node, "remoteNetworkConfig.remoteNodeNetworks");
+        }
+        // With the VPC CNI, pods have addresses of the nodes' subnets, or of any of the VPC.
+        let networks = vpc.subnet_ids.iter().chain(&vpc.vpc_id);
+        let mut known = false;
+        for network in networks {
+            for cidr in subnets.get(network).into_iter().flat_map(|subnet| &subnet.primary) {
+                known = true;
+                record.add_range(Some(cidr), RangeKind::Pod, network);
+                record.add_range(Some(cidr), RangeKind::Node, network);
+            }
+        }
+        let public = vpc.endpoint_public_access != Some(false);
+        record.endpoints.extend(endpoint.as_ref().map(|url| Endpoint {
+            url: url.clone(),
+            kind: if public { EndpointKind::Public } else { EndpointKind::Private },
+            ca_data: self.cluster.certificate_authority.data.clone(),
+        }));
+        if !vpc.public_access_cidrs.is_empty() {
+            let blocks = vpc.public_access_cidrs.iter();
+            let block = |cidr: &String| AuthorizedBlock { cidr: cidr.clone(), display_name: None };
+            record.authorized_networks = Some(AuthorizedNetworks {
+                enabled: !vpc.public_access_cidrs.iter().any(|cidr| cidr == "0.0.0.0/0"),
+                blocks: blocks.map(block).collect(),
+            });
+        }
+        let warning = (!known).then(|| {
+            format!(
+                "cluster {name} gives pods addresses of its VPC, which are not in the input: \
+                 add aws ec2 describe-subnets or describe-vpcs"
+            )
+        });
+        (record, warning)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::subnet::AwsNetworks;
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn described() -> Value {
+        json!({"cluster": {
+            "name": "prod", "arn": "arn:aws:eks:eu-central-1:111122223333:cluster/prod",
+            "endpoint": "https://ABC.gr7.eu-central-1.eks.amazonaws.com",
+            "certificateAuthority": {"data": "Q0E="},
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+            "resourcesVpcConfig": {
+                "vpcId": "vpc-1", "subnetIds": ["subnet-a", "subnet-b"],
+                "endpointPublicAccess": true, "endpointPrivateAccess": true,
+                "publicAccessCidrs": ["192.0.2.0/24"],
+            },
+            "remoteNetworkConfig": {"remotePodNetworks": [{"cidrs": ["10.80.0.0/16"]}]},
+        }})
+    }
+
+    #[test]
+    fn pods_have_addresses_of_the_subnets() {
+        let mut subnets = Subnets::default();
+        let networks = json!({"Subnets": [
+            {"SubnetId": "subnet-a", "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/18"},
+            {"SubnetId": "subnet-b", "VpcId": "vpc-1", "CidrBlock": "10.0.64.0/18"},
+            {"SubnetId": "subnet-c", "VpcId": "vpc-1", "CidrBlock": "10.0.128.0/18"},
+        ]});
+        serde_json::from_value::<AwsNetworks>(networks).unwrap().add_to(&mut subnets);
+        let described: Described = serde_json::from_value(described()).unwrap();
+        let (record, warning) = described.into_record(&subnets);
+        let pods: Vec<&str> = record
+            .ranges
+            .iter()
+            .filter(|range| range.kind == RangeKind::Pod)
+            .map(|range| range.cidr.as_str())
+            .collect();
+        assert_eq!(pods, ["10.80.0.0/16", "10.0.0.0/18", "10.0.64.0/18"]);
+        assert_eq!(warning, None);
+        assert_eq!(record.label(), "111122223333/eu-central-1/prod");
+        assert_eq!(record.endpoints[0].kind, EndpointKind::Public);
+        assert!(record.authorized_networks.unwrap().enabled);
+    }
+
+    #[test]
+    fn missing_subnets_are_told() {
+        let described: Described = serde_json::from_value(described()).unwrap();
+        let (_, warning) = described.into_record(&Subnets::default());
+        assert!(warning.unwrap().contains("add aws ec2 describe-subnets"));
+    }
+}
