@@ -3,9 +3,9 @@
 use ipnet::IpNet;
 use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::{self, Cluster, Descriptions, Merged, RangeKind};
-use meshcore::input::Source;
+use meshcore::input::{Document, Source};
 use meshcore::{Error, Message, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Everything read, to look owners up in.
@@ -13,7 +13,15 @@ use std::fmt;
 pub struct Inventory {
     clusters: Vec<Cluster>,
     lists: Vec<Source>,
+    documents: Vec<RangeDocument>,
     warnings: Vec<Message>,
+}
+
+/// A JSON document that is ranges: a line of this tool's own output, or a firewall rule.
+#[derive(Debug)]
+struct RangeDocument {
+    place: String,
+    cidrs: Vec<String>,
 }
 
 /// A range with a small handle of its owner; ordered by address.
@@ -28,6 +36,7 @@ pub struct OwnedRange {
 enum Origin {
     Cluster { cluster: u32, range: u32 },
     List { list: u32, line: u32 },
+    Document { document: u32 },
 }
 
 /// Whose a range is.
@@ -58,6 +67,8 @@ impl OwnedRange {
         match self.origin {
             Origin::Cluster { cluster, .. } => (true, cluster),
             Origin::List { list, .. } => (false, list),
+            // All documents are one list of ranges.
+            Origin::Document { .. } => (false, u32::MAX),
         }
     }
 }
@@ -67,10 +78,16 @@ impl Inventory {
     pub fn read(sources: Vec<Source>) -> Result<Self> {
         let (lists, described): (Vec<_>, Vec<_>) =
             sources.into_iter().partition(|source| is_list(&source.text));
-        let Descriptions { clusters, mut warnings } = cluster::read(&described)?;
+        let mut documents = Vec::new();
+        let Descriptions { clusters, mut warnings } = cluster::read_with(&described, |document| {
+            let found = read_ranges(document)?;
+            let known = found.is_some();
+            documents.extend(found);
+            Ok(known)
+        })?;
         let Merged { clusters, contradictions } = cluster::merge(clusters);
         warnings.extend(contradictions);
-        Ok(Self { clusters, lists, warnings })
+        Ok(Self { clusters, lists, documents, warnings })
     }
 
     /// What the descriptions leave open.
@@ -104,8 +121,25 @@ impl Inventory {
                 }
             }
         }
+        for (i, document) in (0..).zip(&self.documents) {
+            for cidr in &document.cidrs {
+                let net = parse(cidr, trunc).map_err(|e| e.at(&document.place))?;
+                ranges.push(OwnedRange { net, origin: Origin::Document { document: i } });
+            }
+        }
         ranges.sort_unstable();
         Ok(ranges)
+    }
+
+    /// What a range is for, where its source says so.
+    #[must_use]
+    pub fn kind(&self, range: &OwnedRange) -> Option<RangeKind> {
+        match range.origin {
+            Origin::Cluster { cluster, range } => {
+                Some(self.clusters[cluster as usize].ranges[range as usize].kind)
+            }
+            Origin::List { .. } | Origin::Document { .. } => None,
+        }
     }
 
     /// Looks up whose a range is.
@@ -125,8 +159,32 @@ impl Inventory {
                 cidr,
                 source: format!("line {line}").into(),
             },
+            Origin::Document { document } => {
+                let place = self.documents[document as usize].place.as_str();
+                let (file, source) = place.split_once(": ").unwrap_or((place, ""));
+                Owner { cluster: file.to_owned(), kind: None, cidr, source: source.into() }
+            }
         }
     }
+}
+
+/// The ranges of a document that is no cluster, if it is one of ranges.
+fn read_ranges(document: &Document<'_>) -> Result<Option<RangeDocument>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Ranges {
+        #[serde(default)]
+        cidr: Option<String>,
+        #[serde(default)]
+        source_ranges: Option<Vec<String>>,
+    }
+    let Ranges { cidr, source_ranges } = document.decode()?;
+    let place = document.place().to_owned();
+    Ok(match (cidr, source_ranges) {
+        (Some(cidr), _) => Some(RangeDocument { place, cidrs: vec![cidr] }),
+        (None, Some(cidrs)) => Some(RangeDocument { place, cidrs }),
+        (None, None) => None,
+    })
 }
 
 /// Whether a text is a plain list: its first word looks like an address.
@@ -145,7 +203,8 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split([',', ';', ' ', '\t', '\r']).filter(|word| !word.is_empty())
 }
 
-fn parse(text: &str, trunc: bool) -> Result<IpNet> {
+/// Reads a range; `trunc` cuts host bits off.
+pub(crate) fn parse(text: &str, trunc: bool) -> Result<IpNet> {
     match cidr::parse(text) {
         Ok(net) => Ok(net),
         Err(CidrError::HostBits { network }) if trunc => Ok(network),

@@ -1,20 +1,24 @@
 //! From clusters to the ranges that a firewall must let in, each with its owners.
 
 mod aggregate;
+mod growth;
 mod inventory;
 mod overlap;
 
-pub use aggregate::{aggregate, distinct};
+pub use aggregate::{aggregate, distinct, subtract};
+pub use growth::shrink;
 pub use inventory::{Inventory, OwnedRange, Owner};
-pub use overlap::{Overlap, overlaps};
+pub use overlap::{Overlap, matrix, overlaps};
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use ipnet::IpNet;
 use meshcore::cluster::RangeKind;
 use meshcore::finding::{self, FindingFormat};
 use meshcore::input::Input;
-use meshcore::{Console, Error, Outcome, Result, json_lines};
+use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines};
 use serde::Serialize;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,19 +27,23 @@ Examples:
 
 /// Write the exact, minimal set of address ranges of clusters
 ///
-/// Reads `gcloud container clusters list|describe --format=json`, cluster records, or plain
-/// ranges separated by white space, commas or semicolons. The set covers the ranges of all
-/// clusters and not one address more. A range that other programs could read differently is
-/// refused, and so is an empty result: nothing here opens a firewall by accident.
+/// Reads what the clouds' command lines print of clusters and subnets, cluster records, its own
+/// JSON, firewall rules (their source ranges), or plain ranges separated by white space, commas
+/// or semicolons. The set covers the ranges of all clusters and not one address more. A range
+/// that other programs could read differently is refused, and so is an empty result: nothing
+/// here opens a firewall by accident.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-cidrs", version, before_help = EXAMPLES)]
+#[command(group = ArgGroup::new("question").multiple(false))]
 pub struct Args {
     #[command(flatten)]
     input: Input,
-    /// Kinds of ranges; plain ranges have no kind and always count
-    #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',', default_value = "pod")]
+    /// Kinds of ranges [default: pod; all for --check-overlap and --free]. Plain ranges have no
+    /// kind and always count
+    #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',')]
     kind: Vec<Kind>,
-    /// Form of the ranges: one per line, separated by commas, or JSON lines with the owners
+    /// Form of the ranges: one per line, separated by commas, or JSON lines with the owners; a
+    /// table is the matrix of overlaps
     #[arg(short, long, value_enum, default_value = "lines")]
     output: Format,
     /// Keep the ranges as they are, sorted and without duplicates
@@ -44,9 +52,29 @@ pub struct Args {
     /// Take the network of a range with host bits (10.1.2.3/8) instead of refusing it
     #[arg(long)]
     trunc: bool,
-    /// Write instead each overlap between two clusters, and exit 1 if there is one
-    #[arg(long)]
+    /// Most ranges that the result may have; more are an error
+    #[arg(long, value_name = "N", conflicts_with = "no_aggregate")]
+    max: Option<NonZeroUsize>,
+    /// Get down to --max by the supernets that add the fewest addresses, and say how many
+    #[arg(long, requires = "max")]
+    allow_growth: bool,
+    /// Write instead each overlap between two clusters, and exit 1 if there is one. Service
+    /// ranges may be alike in two clusters, unless --kind service asks for them alone
+    #[arg(long, group = "question")]
     check_overlap: bool,
+    /// Write instead the part of CIDR that the ranges do not cover, and exit 1 if there is one
+    #[arg(long, value_name = "CIDR", group = "question")]
+    covers: Option<String>,
+    /// Write instead the part of the ranges that those in FILE do not cover, and exit 1 if there
+    /// is one
+    #[arg(long, value_name = "FILE", group = "question")]
+    not_covered_by: Option<PathBuf>,
+    /// Write instead the first range of this length, as /14, that is free in --within
+    #[arg(long, value_name = "/LENGTH", group = "question", requires = "within", value_parser = prefix_length)]
+    free: Option<u8>,
+    /// Where to look for --free
+    #[arg(long, value_name = "CIDR", requires = "free")]
+    within: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,6 +82,7 @@ enum Format {
     Lines,
     Csv,
     Json,
+    Table,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,45 +105,147 @@ impl Kind {
     }
 }
 
-/// Reads clusters or ranges and writes the set, or the overlaps.
+const ALL: [RangeKind; 4] =
+    [RangeKind::Pod, RangeKind::Service, RangeKind::Node, RangeKind::ControlPlane];
+
+/// Reads clusters or ranges and writes the set, or the answer to a question about it.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    if args.check_overlap && args.output == Format::Csv {
-        return Err(Error::usage("overlaps have no csv form: use -o lines or -o json"));
+    if args.output == Format::Table && !args.check_overlap {
+        return Err(Error::usage("-o table is the matrix of --check-overlap"));
     }
-    let kinds: Vec<RangeKind> = args.kind.iter().map(|kind| kind.of_range()).collect();
     let inventory = Inventory::read(args.input.read()?)?;
     for warning in inventory.warnings() {
         console.warn(warning);
     }
+    let kinds = args.kinds();
     let ranges = inventory.ranges(&kinds, args.trunc)?;
     if ranges.is_empty() {
         let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
         return Err(Error::data(format!("the input holds no {} range", kinds.join(" or ")))
             .hint("a kubeconfig knows no ranges; choose others with --kind"));
     }
-    if args.check_overlap {
-        let found: Vec<_> = overlaps(&ranges).iter().map(|o| o.finding(&inventory)).collect();
-        let format = match args.output {
-            Format::Json => FindingFormat::Json,
-            Format::Lines | Format::Csv => FindingFormat::Lines,
-        };
-        return Ok(finding::outcome(&found, format));
-    }
     let nets = ranges.iter().map(|range| range.net);
+    if args.check_overlap {
+        return args.report_overlaps(&inventory, &ranges);
+    }
+    if let Some(cidr) = &args.covers {
+        let asked = inventory::parse(cidr, args.trunc).map_err(|e| e.at("--covers"))?;
+        return Ok(args.rest(&subtract(&[asked], &aggregate(nets))));
+    }
+    if let Some(file) = &args.not_covered_by {
+        let file = Input { files: vec![file.clone()] };
+        let there = Inventory::read(file.read()?)?.ranges(&ALL, args.trunc)?;
+        let there = aggregate(there.iter().map(|range| range.net));
+        return Ok(args.rest(&subtract(&aggregate(nets), &there)));
+    }
+    if let (Some(length), Some(within)) = (args.free, &args.within) {
+        let within = inventory::parse(within, args.trunc).map_err(|e| e.at("--within"))?;
+        return args.first_free(length, within, &aggregate(nets));
+    }
     let (set, holds): (_, fn(&IpNet, &IpNet) -> bool) = if args.no_aggregate {
         (distinct(nets), IpNet::eq)
     } else {
-        (aggregate(nets), |set, range| set.contains(range))
+        (args.limit(aggregate(nets), console)?, |set, range| set.contains(range))
     };
     if let Some(all) = set.iter().find(|net| net.prefix_len() == 0) {
         return Err(Error::data(format!("the ranges together are {all}, every address there is"))
-            .hint("one of them is wrong: no cluster owns the whole Internet"));
+            .hint(
+                "one of them is wrong, or --max is too low: no cluster owns the whole Internet",
+            ));
     }
     Ok(Outcome::done(match args.output {
-        Format::Lines => set.iter().fold(String::new(), |out, net| out + &net.to_string() + "\n"),
-        Format::Csv => set.iter().map(IpNet::to_string).collect::<Vec<_>>().join(",") + "\n",
         Format::Json => json_lines(with_owners(&inventory, &set, &ranges, holds)),
+        _ => args.text(&set),
     }))
+}
+
+impl Args {
+    fn kinds(&self) -> Vec<RangeKind> {
+        match self.kind.as_slice() {
+            [] if self.check_overlap || self.free.is_some() => ALL.to_vec(),
+            [] => vec![RangeKind::Pod],
+            kinds => kinds.iter().map(|kind| kind.of_range()).collect(),
+        }
+    }
+
+    fn report_overlaps(&self, inventory: &Inventory, ranges: &[OwnedRange]) -> Result<Outcome> {
+        let services_too = self.kind == [Kind::Service];
+        let found = overlaps(inventory, ranges, services_too);
+        let findings: Vec<_> = found.iter().map(|overlap| overlap.finding(inventory)).collect();
+        match self.output {
+            Format::Lines => Ok(finding::outcome(&findings, FindingFormat::Lines)),
+            Format::Json => Ok(finding::outcome(&findings, FindingFormat::Json)),
+            Format::Table => {
+                let verdict = if found.is_empty() { Verdict::Yes } else { Verdict::No };
+                Ok(Outcome { output: matrix(inventory, ranges, &found), verdict })
+            }
+            Format::Csv => {
+                Err(Error::usage("overlaps have no csv form: use -o lines, json or table"))
+            }
+        }
+    }
+
+    /// The set within `--max`, exactly where it can be.
+    fn limit(&self, set: Vec<IpNet>, console: &Console) -> Result<Vec<IpNet>> {
+        let Some(max) = self.max.map(NonZeroUsize::get).filter(|&max| set.len() > max) else {
+            return Ok(set);
+        };
+        let exact = set.len();
+        if !self.allow_growth {
+            return Err(Error::data(format!("the exact set has {exact} ranges, --max is {max}"))
+                .hint("--allow-growth gets there with addresses that are not the clusters'"));
+        }
+        let (set, added) = shrink(&set, max).ok_or_else(|| {
+            Error::data("IPv4 and IPv6 need a range each").hint("give --max 2 or more")
+        })?;
+        let text = format!("{exact} ranges became {}, with {added} addresses more", set.len());
+        console.note(&Message::new(text));
+        Ok(set)
+    }
+
+    /// What is not covered: nothing is a yes.
+    fn rest(&self, rest: &[IpNet]) -> Outcome {
+        if rest.is_empty() {
+            return Outcome::done(String::new());
+        }
+        Outcome { output: self.text(rest), verdict: Verdict::No }
+    }
+
+    fn first_free(&self, length: u8, within: IpNet, taken: &[IpNet]) -> Result<Outcome> {
+        if length < within.prefix_len() || length > within.max_prefix_len() {
+            let text = format!("--free /{length} does not fit --within {within}");
+            return Err(Error::usage(text));
+        }
+        // Every free range of this length lies in one of these, each as large as it can be.
+        let free = subtract(&[within], taken);
+        let room = free.iter().find(|net| net.prefix_len() <= length);
+        match room.map(|room| IpNet::new(room.network(), length)) {
+            Some(Ok(net)) => Ok(Outcome::done(self.text(&[net]))),
+            _ => Ok(Outcome { output: String::new(), verdict: Verdict::No }),
+        }
+    }
+
+    /// Ranges without their owners.
+    fn text(&self, set: &[IpNet]) -> String {
+        #[derive(Serialize)]
+        struct Bare {
+            cidr: IpNet,
+        }
+        match self.output {
+            Format::Csv => set.iter().map(IpNet::to_string).collect::<Vec<_>>().join(",") + "\n",
+            Format::Json => json_lines(set.iter().map(|&cidr| Bare { cidr })),
+            _ => set.iter().fold(String::new(), |out, net| out + &net.to_string() + "\n"),
+        }
+    }
+}
+
+fn prefix_length(text: &str) -> Result<u8, String> {
+    let digits = text.strip_prefix('/').unwrap_or(text);
+    digits
+        .parse()
+        .ok()
+        .filter(|&length| length <= 128)
+        .ok_or_else(|| "is no prefix length, such as /14".to_owned())
 }
 
 /// One range of the result, and whose it is.

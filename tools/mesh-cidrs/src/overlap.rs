@@ -1,8 +1,11 @@
 //! Overlaps between the ranges of different clusters.
 
 use crate::{Inventory, OwnedRange};
+use meshcore::cluster::RangeKind;
 use meshcore::finding::{Finding, Severity};
+use meshcore::table;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Two ranges of two clusters that share addresses; the first holds the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,22 +16,55 @@ pub struct Overlap {
     pub inner: OwnedRange,
 }
 
-/// All overlaps between ranges of different clusters, in order. `ranges` must be sorted.
+/// All overlaps between ranges of different clusters, and of services with anything else, in
+/// order. `ranges` must be sorted. Two clusters may have the same service range, as its addresses
+/// mean something inside each alone: such pairs count with `services_too`.
 #[must_use]
-pub fn overlaps(ranges: &[OwnedRange]) -> Vec<Overlap> {
+pub fn overlaps(inventory: &Inventory, ranges: &[OwnedRange], services_too: bool) -> Vec<Overlap> {
     let mut found = Vec::new();
     // The ranges that hold the current one, from the largest to the smallest: ranges share
     // addresses only when one holds the other.
     let mut around: Vec<OwnedRange> = Vec::new();
+    let is_service = |range: &OwnedRange| inventory.kind(range) == Some(RangeKind::Service);
     for &inner in ranges {
         while around.last().is_some_and(|outer| !outer.net.contains(&inner.net)) {
             around.pop();
         }
-        let foreign = around.iter().filter(|outer| outer.cluster() != inner.cluster());
-        found.extend(foreign.map(|&outer| Overlap { outer, inner }));
+        let clash = |outer: &&OwnedRange| match (is_service(outer), is_service(&inner)) {
+            (true, true) => services_too && outer.cluster() != inner.cluster(),
+            // A service address must not be a pod's or node's, in its own cluster either.
+            (true, false) | (false, true) => true,
+            (false, false) => outer.cluster() != inner.cluster(),
+        };
+        found.extend(around.iter().filter(clash).map(|&outer| Overlap { outer, inner }));
         around.push(inner);
     }
     found
+}
+
+/// Clusters against clusters; a cell names the kinds of ranges that overlap, row before column.
+#[must_use]
+pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -> String {
+    let label = |range: &OwnedRange| inventory.owner(range).cluster;
+    let clusters: BTreeSet<String> = ranges.iter().map(label).collect();
+    let mut cells: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for Overlap { outer, inner } in found {
+        for (row, column) in [(outer, inner), (inner, outer)] {
+            let kind = |range| inventory.kind(range).map_or("range", RangeKind::as_str);
+            let cell = cells.entry((label(row), label(column))).or_default();
+            cell.insert(format!("{}/{}", kind(row), kind(column)));
+        }
+    }
+    let header: Vec<&str> =
+        std::iter::once("CLUSTER").chain(clusters.iter().map(String::as_str)).collect();
+    let row = |row: &String| {
+        let cell = |column: &String| {
+            let kinds = cells.get(&(row.clone(), column.clone()));
+            kinds.map_or(String::new(), |kinds| kinds.iter().cloned().collect::<Vec<_>>().join(","))
+        };
+        std::iter::once(row.clone()).chain(clusters.iter().map(cell)).collect()
+    };
+    table::text(&header, clusters.iter().map(row))
 }
 
 impl Overlap {

@@ -140,3 +140,81 @@ fn ranges_only_the_subnet_knows_are_warned_of() {
     );
     tool(&["-q"]).write_stdin(input).assert().success().stderr("");
 }
+
+#[test]
+fn services_clash_with_pods_but_not_with_services() {
+    let input = r#"[
+      {"name": "a", "clusterIpv4Cidr": "10.0.0.0/14", "servicesIpv4Cidr": "10.100.0.0/20"},
+      {"name": "b", "clusterIpv4Cidr": "10.4.0.0/14", "servicesIpv4Cidr": "10.100.0.0/20"},
+      {"name": "c", "clusterIpv4Cidr": "10.100.0.0/16", "servicesIpv4Cidr": "10.8.0.0/20"}]"#;
+    tool(&["--check-overlap", "-o", "table"]).write_stdin(input).assert().code(1).stdout(
+        "CLUSTER  a            b            c\n\
+         a        -            -            service/pod\n\
+         b        -            -            service/pod\n\
+         c        pod/service  pod/service  -\n",
+    );
+    tool(&["--check-overlap", "--kind", "service"]).write_stdin(input).assert().code(1).stdout(
+        "service range 10.100.0.0/20 of a (servicesIpv4Cidr) overlaps service range \
+         10.100.0.0/20 of b (servicesIpv4Cidr)\n",
+    );
+}
+
+#[test]
+fn questions_are_answered_by_what_is_missing() {
+    for (args, code, output) in [
+        (&["--covers", "10.4.1.0/24"][..], 0, ""),
+        (&["--covers", "10.6.0.0/15"], 0, ""),
+        (&["--covers", "10.0.0.0/12"], 1, "10.8.0.0/13\n"),
+        (&["--covers", "10.0.0.0/12", "-o", "json"], 1, "{\"cidr\":\"10.8.0.0/13\"}\n"),
+        (&["--free", "/14", "--within", "10.0.0.0/8"], 0, "10.8.0.0/14\n"),
+        (&["--free", "16", "--within", "10.100.0.0/15"], 0, "10.101.0.0/16\n"),
+        (&["--free", "/14", "--within", "10.0.0.0/13"], 1, ""),
+        (&["--free", "/8", "--within", "10.0.0.0/13"], 2, ""),
+        (&["--free", "/8"], 2, ""),
+        (&["--covers", "10.0.0.1/8"], 3, ""),
+        (&["--covers", "10.0.0.0/8", "--check-overlap"], 2, ""),
+    ] {
+        tool(args).write_stdin(GCLOUD).assert().code(code).stdout(output);
+    }
+}
+
+#[test]
+fn what_others_let_in_is_taken_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let rule = dir.path().join("rule.json");
+    std::fs::write(&rule, r#"{"kind":"compute#firewall","sourceRanges":["10.0.0.0/13"]}"#).unwrap();
+    tool(&["--not-covered-by", rule.to_str().unwrap()])
+        .write_stdin(GCLOUD)
+        .assert()
+        .code(1)
+        .stdout("10.64.0.0/14\n");
+    let own = tool(&["-o", "json"]).write_stdin(GCLOUD).output().unwrap().stdout;
+    std::fs::write(&rule, own).unwrap();
+    tool(&["--not-covered-by", rule.to_str().unwrap()])
+        .write_stdin(GCLOUD)
+        .assert()
+        .success()
+        .stdout("");
+}
+
+#[test]
+fn growth_is_asked_for_and_told() {
+    tool(&["--max", "1"])
+        .write_stdin(GCLOUD)
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(predicate::str::contains("the exact set has 2 ranges, --max is 1"));
+    tool(&["--max", "1", "--allow-growth"])
+        .write_stdin(GCLOUD)
+        .assert()
+        .success()
+        .stdout("10.0.0.0/9\n")
+        .stderr(predicate::str::contains("2 ranges became 1, with 7602176 addresses more"));
+    tool(&["--max", "2"]).write_stdin(GCLOUD).assert().success().stderr("");
+    tool(&["--max", "1", "--allow-growth"])
+        .write_stdin("10.0.0.0/8 192.168.0.0/16")
+        .assert()
+        .code(3)
+        .stderr(predicate::str::contains("every address there is"));
+}

@@ -2,10 +2,10 @@
 
 mod kubeconfig;
 
-use clap::{Parser, ValueEnum};
-use meshcore::cluster::{self, Cluster, EndpointKind, Merged, RangeKind};
+use clap::Parser;
+use meshcore::cluster::{self, Merged, RecordFormat};
 use meshcore::input::Input;
-use meshcore::{Console, Error, Outcome, Result, json_lines, table, yaml};
+use meshcore::{Console, Error, Outcome, Result};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -15,8 +15,9 @@ Examples:
 
 /// Describe clusters as records that the other tools read
 ///
-/// Reads `gcloud container clusters list|describe --format=json`, kubeconfigs and cluster
-/// records, in any mixture, from standard input or -f. Contexts come from --kubeconfig or
+/// Reads, in any mixture, from standard input or -f: what gcloud, aws and az print of clusters and
+/// subnets as JSON, `kubectl get nodes,servicecidrs,cm -A -o json` of a cluster without a cloud,
+/// kubeconfigs, and cluster records. Contexts come from --kubeconfig or
 /// --contexts, and standard input is then read only with `-f -`. A cluster that several of them
 /// describe (a context `gke_PROJECT_LOCATION_NAME` is the GKE cluster of that name) becomes one
 /// record. Credentials are not read.
@@ -33,15 +34,7 @@ pub struct Args {
     contexts: Vec<String>,
     /// Form of the records: one JSON object per line, a JSON array, a YAML stream, or a table
     #[arg(short, long, value_enum, default_value = "jsonl")]
-    output: Format,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    Jsonl,
-    Json,
-    Yaml,
-    Table,
+    output: RecordFormat,
 }
 
 /// Reads all sources and writes the merged records.
@@ -65,35 +58,5 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     for contradiction in &contradictions {
         console.warn(contradiction);
     }
-    Ok(Outcome::done(write(&clusters, args.output)))
-}
-
-fn write(clusters: &[Cluster], format: Format) -> String {
-    let value = |cluster: &Cluster| serde_json::to_value(cluster).expect("a record is JSON");
-    match format {
-        Format::Jsonl => json_lines(clusters),
-        Format::Json => serde_json::to_string_pretty(clusters).expect("records are JSON") + "\n",
-        Format::Yaml => {
-            let values: Vec<_> = clusters.iter().map(value).collect();
-            yaml::stream(&values)
-        }
-        Format::Table => table::text(
-            &["NAME", "PROVIDER", "PROJECT", "LOCATION", "CONTEXT", "PODS", "API SERVER"],
-            clusters.iter().map(row),
-        ),
-    }
-}
-
-fn row(cluster: &Cluster) -> Vec<String> {
-    let pods = cluster.ranges.iter().filter(|range| range.kind == RangeKind::Pod);
-    let endpoint = cluster.endpoints.iter().min_by_key(|e| e.kind != EndpointKind::Public);
-    vec![
-        cluster.name.clone(),
-        cluster.provider.map_or(String::new(), |p| p.as_str().to_owned()),
-        cluster.project.clone().unwrap_or_default(),
-        cluster.location.clone().unwrap_or_default(),
-        cluster.context.clone().unwrap_or_default(),
-        pods.map(|range| range.cidr.as_str()).collect::<Vec<_>>().join(","),
-        endpoint.map_or(String::new(), |e| e.url.clone()),
-    ]
+    Ok(Outcome::done(cluster::write(&clusters, args.output)))
 }

@@ -8,10 +8,12 @@ mod merge;
 mod plain;
 mod read;
 mod subnet;
+mod write;
 
 pub use kubeconfig::{Kubeconfig, NamedCluster, NamedContext};
 pub use merge::{Merged, merge};
 pub use read::{Descriptions, read, read_with};
+pub use write::{RecordFormat, write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -150,7 +150,6 @@ fn kind(document: &Document<'_>) -> Result<Kind> {
         Some("ConfigMap") => Kind::ConfigMap,
         Some("Namespace") => Kind::Namespace,
         Some("compute#subnetwork") => Kind::Subnetwork,
-        Some(_) => Kind::Unknown,
         None if link.contains("/subnetworks/") => Kind::Subnetwork,
         None if link.contains("/clusters/")
             || probe.current_master_version.is_some()
@@ -162,7 +161,7 @@ fn kind(document: &Document<'_>) -> Result<Kind> {
         None if probe.aws_subnets.is_some() || probe.aws_vpcs.is_some() => Kind::AwsNetworks,
         None if azure.ends_with("/managedclusters") || probe.network_profile.is_some() => Kind::Aks,
         None if azure.ends_with("/subnets") => Kind::AzureSubnet,
-        None => Kind::Unknown,
+        _ => Kind::Unknown,
     })
 }
 
