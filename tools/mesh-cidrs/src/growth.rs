@@ -1,6 +1,6 @@
 //! Fewer ranges than the exact set has, at the price of addresses that nobody asked for.
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 /// At most `max` ranges that cover `set` with the fewest addresses besides, and how many those
 /// are. `set` is aggregated and not empty. `None` when it cannot be: IPv4 and IPv6 need one each.
@@ -93,18 +93,7 @@ impl Tree {
 
 /// The smallest range that is greater, in order, than all of the lower half.
 fn upper_half(net: &IpNet) -> IpNet {
-    match net {
-        IpNet::V4(net) => net
-            .subnets(net.prefix_len() + 1)
-            .ok()
-            .and_then(|mut s| s.nth(1))
-            .map_or_else(|| IpNet::V4(*net), |half: Ipv4Net| IpNet::V4(half)),
-        IpNet::V6(net) => net
-            .subnets(net.prefix_len() + 1)
-            .ok()
-            .and_then(|mut s| s.nth(1))
-            .map_or_else(|| IpNet::V6(*net), |half: Ipv6Net| IpNet::V6(half)),
-    }
+    net.subnets(net.prefix_len() + 1).ok().and_then(|mut halves| halves.nth(1)).unwrap_or(*net)
 }
 
 fn size(net: &IpNet) -> u128 {
@@ -119,7 +108,7 @@ fn size_of_all(set: &[IpNet]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate;
+    use crate::Set;
     use proptest::prelude::*;
 
     fn nets(texts: &[&str]) -> Vec<IpNet> {
@@ -163,7 +152,7 @@ mod tests {
                     start = i + 1;
                 }
             }
-            let cover = aggregate(cover);
+            let cover = Set::from_iter(cover).aggregate();
             best = best.min(size_of_all(&cover) - size_of_all(set));
         }
         best
@@ -175,7 +164,7 @@ mod tests {
             input in prop::collection::vec((any::<u8>(), 26u8..=32), 1..9), max in 1usize..9
         ) {
             let net = |(last, length)| IpNet::new([10, 0, 0, last].into(), length).unwrap().trunc();
-            let set = aggregate(input.into_iter().map(net));
+            let set = input.into_iter().map(net).collect::<Set>().aggregate();
             let (best, added) = shrink(&set, max).unwrap();
             prop_assert!(best.len() <= max);
             prop_assert!(set.iter().all(|net| best.iter().any(|cover| cover.contains(net))));

@@ -1,5 +1,7 @@
 //! The ranges of the input, and whose they are.
 
+use crate::Set;
+use crate::list::{is_list, words};
 use ipnet::IpNet;
 use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::{self, Cluster, Descriptions, Merged, RangeKind};
@@ -96,10 +98,28 @@ impl Inventory {
         &self.warnings
     }
 
-    /// The ranges of these kinds and of all plain lists, in order. With `trunc`, host bits are
-    /// cut off; otherwise they are an error.
+    /// The ranges of these kinds and of all lists, in order, with their owners. With `trunc`,
+    /// host bits are cut off; otherwise they are an error.
     pub fn ranges(&self, kinds: &[RangeKind], trunc: bool) -> Result<Vec<OwnedRange>> {
         let mut ranges = Vec::new();
+        self.each(kinds, trunc, |net, origin| ranges.push(OwnedRange { net, origin }))?;
+        ranges.sort_unstable();
+        Ok(ranges)
+    }
+
+    /// The same as a set, where nobody asks for the owners.
+    pub fn set(&self, kinds: &[RangeKind], trunc: bool) -> Result<Set> {
+        let mut set = Set::default();
+        self.each(kinds, trunc, |net, _| set.insert(net))?;
+        Ok(set)
+    }
+
+    fn each(
+        &self,
+        kinds: &[RangeKind],
+        trunc: bool,
+        mut take: impl FnMut(IpNet, Origin),
+    ) -> Result<()> {
         for (c, cluster) in (0..).zip(&self.clusters) {
             for (r, range) in (0..).zip(&cluster.ranges) {
                 if kinds.contains(&range.kind) {
@@ -107,28 +127,24 @@ impl Inventory {
                         let field = if range.source.is_empty() { "ranges" } else { &range.source };
                         e.at(format!("cluster {}: {field}", cluster.label()))
                     })?;
-                    let origin = Origin::Cluster { cluster: c, range: r };
-                    ranges.push(OwnedRange { net, origin });
+                    take(net, Origin::Cluster { cluster: c, range: r });
                 }
             }
         }
         for (list, source) in (0..).zip(&self.lists) {
-            for (line, text) in (1..).zip(source.text.lines()) {
-                for word in words(text) {
-                    let net = parse(word, trunc)
-                        .map_err(|e| e.at(format!("{}: line {line}", source.name)))?;
-                    ranges.push(OwnedRange { net, origin: Origin::List { list, line } });
-                }
+            for (line, word) in words(&source.text) {
+                let net = parse(word, trunc)
+                    .map_err(|e| e.at(format!("{}: line {line}", source.name)))?;
+                take(net, Origin::List { list, line });
             }
         }
         for (i, document) in (0..).zip(&self.documents) {
             for cidr in &document.cidrs {
                 let net = parse(cidr, trunc).map_err(|e| e.at(&document.place))?;
-                ranges.push(OwnedRange { net, origin: Origin::Document { document: i } });
+                take(net, Origin::Document { document: i });
             }
         }
-        ranges.sort_unstable();
-        Ok(ranges)
+        Ok(())
     }
 
     /// What a range is for, where its source says so.
@@ -187,22 +203,6 @@ fn read_ranges(document: &Document<'_>) -> Result<Option<RangeDocument>> {
     })
 }
 
-/// Whether a text is a plain list: its first word looks like an address.
-fn is_list(text: &str) -> bool {
-    let first = text.lines().flat_map(words).next();
-    first.is_some_and(|word| {
-        word.bytes().all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b))
-            && word.bytes().any(|b| b.is_ascii_digit())
-            && (word.contains('.') || word.contains("::") || word.contains('/'))
-    })
-}
-
-/// The ranges in a line: `value()` of gcloud puts semicolons between them, csv commas.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    let line = line.split('#').next().unwrap_or("");
-    line.split([',', ';', ' ', '\t', '\r']).filter(|word| !word.is_empty())
-}
-
 /// Reads a range; `trunc` cuts host bits off.
 pub(crate) fn parse(text: &str, trunc: bool) -> Result<IpNet> {
     match cidr::parse(text) {
@@ -221,17 +221,6 @@ pub(crate) fn parse(text: &str, trunc: bool) -> Result<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn plain_lists_are_told_from_objects() {
-        for text in ["10.0.0.0/8", "\n# pods\n10.0.0.0/8,10.1.0.0/16", "2001:db8::/32", "10.0.0.1"]
-        {
-            assert!(is_list(text), "{text}");
-        }
-        for text in ["apiVersion: v1", "{\"a\": 1}", "[]", "- a", "ba: 1", "---\nn: 1"] {
-            assert!(!is_list(text), "{text}");
-        }
-    }
 
     #[test]
     fn owners_are_found_again() {

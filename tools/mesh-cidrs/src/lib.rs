@@ -3,9 +3,10 @@
 mod aggregate;
 mod growth;
 mod inventory;
+mod list;
 mod overlap;
 
-pub use aggregate::{aggregate, distinct, subtract};
+pub use aggregate::{Set, subtract};
 pub use growth::shrink;
 pub use inventory::{Inventory, OwnedRange, Owner};
 pub use overlap::{Overlap, matrix, overlaps};
@@ -118,34 +119,30 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         console.warn(warning);
     }
     let kinds = args.kinds();
-    let ranges = inventory.ranges(&kinds, args.trunc)?;
-    if ranges.is_empty() {
-        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        return Err(Error::data(format!("the input holds no {} range", kinds.join(" or ")))
-            .hint("a kubeconfig knows no ranges; choose others with --kind"));
-    }
-    let nets = ranges.iter().map(|range| range.net);
     if args.check_overlap {
+        let ranges = inventory.ranges(&kinds, args.trunc)?;
+        refuse_nothing(ranges.is_empty(), &kinds)?;
         return args.report_overlaps(&inventory, &ranges);
     }
+    let set = inventory.set(&kinds, args.trunc)?;
+    refuse_nothing(set.is_empty(), &kinds)?;
     if let Some(cidr) = &args.covers {
         let asked = inventory::parse(cidr, args.trunc).map_err(|e| e.at("--covers"))?;
-        return Ok(args.rest(&subtract(&[asked], &aggregate(nets))));
+        return Ok(args.rest(&subtract(&[asked], &set.aggregate())));
     }
     if let Some(file) = &args.not_covered_by {
         let file = Input { files: vec![file.clone()] };
-        let there = Inventory::read(file.read()?)?.ranges(&ALL, args.trunc)?;
-        let there = aggregate(there.iter().map(|range| range.net));
-        return Ok(args.rest(&subtract(&aggregate(nets), &there)));
+        let there = Inventory::read(file.read()?)?.set(&ALL, args.trunc)?.aggregate();
+        return Ok(args.rest(&subtract(&set.aggregate(), &there)));
     }
     if let (Some(length), Some(within)) = (args.free, &args.within) {
         let within = inventory::parse(within, args.trunc).map_err(|e| e.at("--within"))?;
-        return args.first_free(length, within, &aggregate(nets));
+        return args.first_free(length, within, &set.aggregate());
     }
     let (set, holds): (_, fn(&IpNet, &IpNet) -> bool) = if args.no_aggregate {
-        (distinct(nets), IpNet::eq)
+        (set.distinct(), IpNet::eq)
     } else {
-        (args.limit(aggregate(nets), console)?, |set, range| set.contains(range))
+        (args.limit(set.aggregate(), console)?, |set, range| set.contains(range))
     };
     if let Some(all) = set.iter().find(|net| net.prefix_len() == 0) {
         return Err(Error::data(format!("the ranges together are {all}, every address there is"))
@@ -154,9 +151,21 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
             ));
     }
     Ok(Outcome::done(match args.output {
-        Format::Json => json_lines(with_owners(&inventory, &set, &ranges, holds)),
+        Format::Json => {
+            let ranges = inventory.ranges(&kinds, args.trunc)?;
+            json_lines(with_owners(&inventory, &set, &ranges, holds))
+        }
         _ => args.text(&set),
     }))
+}
+
+fn refuse_nothing(nothing: bool, kinds: &[RangeKind]) -> Result<()> {
+    if !nothing {
+        return Ok(());
+    }
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    Err(Error::data(format!("the input holds no {} range", kinds.join(" or ")))
+        .hint("a kubeconfig knows no ranges; choose others with --kind"))
 }
 
 impl Args {

@@ -106,7 +106,7 @@ pub fn dns_label(text: &str) -> String {
         return label.to_owned();
     }
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    let hex = digest.iter().take(10).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let beginning = if label.is_empty() { "cluster" } else { &label[..42] };
     format!("{}-{hex}", beginning.trim_end_matches('-'))
 }
