@@ -120,6 +120,14 @@ impl Source {
 
     fn json_documents(&self) -> Result<Vec<Document<'_>>> {
         let mut documents = Vec::new();
+        // The usual case, one array, in one pass.
+        if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(&self.text) {
+            let place = format!("{}: document 1", self.name);
+            for (i, item) in items.into_iter().enumerate() {
+                flatten(&place, &format!("[{i}]"), item, &mut documents)?;
+            }
+            return Ok(documents);
+        }
         let values = serde_json::Deserializer::from_str(&self.text).into_iter::<&RawValue>();
         for (i, value) in values.enumerate() {
             let place = format!("{}: document {}", self.name, i + 1);
@@ -172,8 +180,9 @@ fn flatten<'a>(
                 .map_err(|e| Error::data(e.to_string()).at(place))?;
             (path.to_owned(), items)
         }
-        b'{' => match serde_json::from_str::<List<'_>>(json) {
-            Ok(List { kind: Some(kind), items: Some(items) }) if kind.ends_with("List") => {
+        // Most objects have no items, and a search for the word is cheaper than a parse.
+        b'{' => match json.contains("\"items\"").then(|| serde_json::from_str::<List<'_>>(json)) {
+            Some(Ok(List { kind: Some(kind), items: Some(items) })) if kind.ends_with("List") => {
                 (format!("{path}.items"), items)
             }
             _ => {
@@ -242,6 +251,10 @@ impl Document<'_> {
 
     /// The document as `T`; an error names the field.
     pub fn decode<'b, T: Deserialize<'b>>(&'b self) -> Result<T> {
+        // Keeping track of the path costs as much again: only an error is worth that.
+        if let Ok(value) = serde_json::from_str(&self.json) {
+            return Ok(value);
+        }
         let mut reader = serde_json::Deserializer::from_str(&self.json);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
