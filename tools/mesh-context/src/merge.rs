@@ -1,0 +1,235 @@
+//! Several kubeconfigs become one, and nothing in it changes its meaning.
+
+use crate::config::{Kubeconfig, Named};
+use meshcore::Message;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A kubeconfig and where it was read.
+pub struct Origin {
+    /// File and document.
+    pub place: String,
+    /// What it says.
+    pub config: Kubeconfig,
+}
+
+/// All entries of all kubeconfigs. Equal entries of one name become one. Of different entries
+/// of one name the first keeps it, a later one becomes `NAME-2`, `NAME-3`…, and the contexts of
+/// its kubeconfig follow; a context that changes its name is told in a warning.
+///
+/// The first `current-context` counts, as it does for kubectl.
+#[must_use]
+pub fn merge(origins: Vec<Origin>) -> (Kubeconfig, Vec<Message>) {
+    let mut merged = Kubeconfig::default();
+    let mut warnings = Vec::new();
+    let all = |names: fn(&Kubeconfig) -> Vec<String>| -> BTreeSet<String> {
+        origins.iter().flat_map(|origin| names(&origin.config)).collect()
+    };
+    let clusters = all(|config| names(&config.clusters));
+    let users = all(|config| names(&config.users));
+    let contexts = all(|config| names(&config.contexts));
+    let mut first_at: BTreeMap<String, String> = BTreeMap::new();
+    for Origin { place, config } in origins {
+        let new_clusters = add_all(&mut merged.clusters, config.clusters, &clusters);
+        let new_users = add_all(&mut merged.users, config.users, &users);
+        let follow = |name: &mut String, new: &BTreeMap<String, String>| {
+            // A name that its own kubeconfig does not explain may be another's.
+            if let Some(new) = new.get(name) {
+                name.clone_from(new);
+            }
+        };
+        let mut own = config.contexts;
+        for context in &mut own {
+            follow(&mut context.entry.context.cluster, &new_clusters);
+            follow(&mut context.entry.context.user, &new_users);
+        }
+        let new_contexts = add_all(&mut merged.contexts, own, &contexts);
+        for (old, new) in &new_contexts {
+            let first = first_at.entry(old.clone()).or_insert_with(|| place.clone());
+            if old != new {
+                let text = format!("context {old:?} is not the {old:?} of {first}: now {new:?}");
+                warnings.push(
+                    Message::new(text)
+                        .at(&place)
+                        .hint(format!("another name: --rename NAME={new}")),
+                );
+            }
+        }
+        if merged.current.is_empty() {
+            merged.current = new_contexts.get(&config.current).unwrap_or(&config.current).clone();
+        }
+        for (key, value) in config.other {
+            merged.other.entry(key).or_insert(value);
+        }
+    }
+    (merged, warnings)
+}
+
+fn names<T>(entries: &[Named<T>]) -> Vec<String> {
+    entries.iter().map(|entry| entry.name.clone()).collect()
+}
+
+/// Adds entries and tells the new name of each. Invented names are not among the `given` ones.
+fn add_all<T: PartialEq>(
+    into: &mut Vec<Named<T>>,
+    from: Vec<Named<T>>,
+    given: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
+    let mut new_names = BTreeMap::new();
+    for mut new in from {
+        let old_name = new.name.clone();
+        let mut number = 1;
+        let is_known = loop {
+            match into.iter().find(|known| known.name == new.name) {
+                Some(known) if known.entry == new.entry => break true,
+                None if number == 1 || !given.contains(&new.name) => break false,
+                _ => {}
+            }
+            number += 1;
+            new.name = format!("{old_name}-{number}");
+        };
+        new_names.insert(old_name, new.name.clone());
+        if !is_known {
+            into.push(new);
+        }
+    }
+    new_names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ClusterEntry, UserEntry};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn origin(place: &str, value: Value) -> Origin {
+        Origin { place: place.to_owned(), config: serde_json::from_value(value).unwrap() }
+    }
+
+    fn kubeadm(server: &str, token: &str) -> Value {
+        json!({
+            "clusters": [{"name": "kubernetes", "cluster": {"server": server}}],
+            "users": [{"name": "kubernetes-admin", "user": {"token": token}}],
+            "contexts": [{"name": "kubernetes-admin@kubernetes",
+                "context": {"cluster": "kubernetes", "user": "kubernetes-admin"}}],
+            "current-context": "kubernetes-admin@kubernetes",
+        })
+    }
+
+    #[test]
+    fn two_clusters_of_kubeadm_are_not_mixed() {
+        let (merged, warnings) = merge(vec![
+            origin("a", kubeadm("https://1", "t1")),
+            origin("b", kubeadm("https://2", "t2")),
+            origin("c", kubeadm("https://1", "t1")),
+        ]);
+        assert_eq!(names(&merged.clusters), ["kubernetes", "kubernetes-2"]);
+        assert_eq!(names(&merged.users), ["kubernetes-admin", "kubernetes-admin-2"]);
+        assert_eq!(
+            names(&merged.contexts),
+            ["kubernetes-admin@kubernetes", "kubernetes-admin@kubernetes-2"]
+        );
+        assert_eq!(merged.contexts[1].entry.context.cluster, "kubernetes-2");
+        assert_eq!(merged.contexts[1].entry.context.user, "kubernetes-admin-2");
+        assert_eq!(merged.current, "kubernetes-admin@kubernetes");
+        let texts: Vec<&str> = warnings.iter().map(Message::text).collect();
+        assert_eq!(
+            texts,
+            ["b: context \"kubernetes-admin@kubernetes\" is not the \
+              \"kubernetes-admin@kubernetes\" of a: now \"kubernetes-admin@kubernetes-2\""]
+        );
+    }
+
+    #[test]
+    fn what_was_merged_is_known_the_next_time() {
+        let other = || origin("b", kubeadm("https://2", "t2"));
+        let (config, _) = merge(vec![origin("a", kubeadm("https://1", "t1")), other()]);
+        let value = config.clone().to_value();
+        let (again, _) = merge(vec![Origin { place: "m".to_owned(), config }, other()]);
+        assert_eq!(again.to_value(), value);
+    }
+
+    #[test]
+    fn invented_names_avoid_given_ones() {
+        let clusters = |list: &[(&str, &str)]| {
+            let clusters: Vec<Value> = list
+                .iter()
+                .map(|(name, server)| json!({"name": name, "cluster": {"server": server}}))
+                .collect();
+            json!({"clusters": clusters})
+        };
+        let (merged, _) = merge(vec![
+            origin("a", clusters(&[("k", "1")])),
+            origin("b", clusters(&[("k", "2"), ("k-2", "3")])),
+        ]);
+        assert_eq!(names(&merged.clusters), ["k", "k-3", "k-2"]);
+    }
+
+    #[test]
+    fn a_context_may_refer_to_another_file() {
+        let contexts =
+            json!({"contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}]});
+        let (merged, _) =
+            merge(vec![origin("a", contexts), origin("b", json!({"clusters": [{"name": "k"}]}))]);
+        assert_eq!(merged.contexts[0].entry.context.cluster, "k");
+        assert_eq!(names(&merged.clusters), ["k"]);
+    }
+
+    /// A kubeconfig with few names, so that several of them clash.
+    fn kubeconfig() -> impl Strategy<Value = Value> {
+        let names = || prop::sample::subsequence(vec!["k", "k-2", "k-3"], 1..=3);
+        (names(), names(), names(), prop::collection::vec(0..3u8, 12)).prop_map(
+            |(clusters, users, contexts, dice)| {
+                let pick = |list: &Vec<&str>, i: usize| list[usize::from(dice[i]) % list.len()].to_owned();
+                let entry = |kind: &str, i: usize, name: &str| {
+                    json!({"name": name, kind: {"value": dice[i]}})
+                };
+                json!({
+                    "clusters": clusters.iter().enumerate()
+                        .map(|(i, name)| entry("cluster", i, name)).collect::<Vec<_>>(),
+                    "users": users.iter().enumerate()
+                        .map(|(i, name)| entry("user", i + 3, name)).collect::<Vec<_>>(),
+                    "contexts": contexts.iter().enumerate().map(|(i, name)| json!({
+                        "name": name,
+                        "context": {"cluster": pick(&clusters, i + 6), "user": pick(&users, i + 9)},
+                    })).collect::<Vec<_>>(),
+                })
+            },
+        )
+    }
+
+    /// What contexts stand for: their own name, up to a number, and all they refer to.
+    fn meanings(config: &Kubeconfig) -> Vec<(String, &ClusterEntry, &UserEntry)> {
+        let meaning = |context: &'_ Named<crate::config::ContextEntry>| {
+            let context = &context.entry.context;
+            let cluster = config.clusters.iter().find(|c| c.name == context.cluster).unwrap();
+            let user = config.users.iter().find(|u| u.name == context.user).unwrap();
+            (&cluster.entry, &user.entry)
+        };
+        config.contexts.iter().map(|c| (c.name.clone(), meaning(c).0, meaning(c).1)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_context_still_stands_for_the_same(files in prop::collection::vec(kubeconfig(), 1..5)) {
+            let origins = || files.iter().map(|file| origin("f", file.clone())).collect::<Vec<_>>();
+            let (merged, _) = merge(origins());
+            let after = meanings(&merged);
+            for origin in origins() {
+                for (name, cluster, user) in meanings(&origin.config) {
+                    let stands_for = |(new, c, u): &(String, &ClusterEntry, &UserEntry)| {
+                        new.starts_with(&name) && *c == cluster && *u == user
+                    };
+                    prop_assert!(after.iter().any(stands_for));
+                }
+            }
+            for list in [names(&merged.clusters), names(&merged.users), names(&merged.contexts)] {
+                prop_assert_eq!(list.iter().collect::<BTreeSet<_>>().len(), list.len());
+            }
+            let value = merged.clone().to_value();
+            let itself = || Origin { place: "m".into(), config: merged.clone() };
+            let (again, _) = merge(vec![itself(), itself()]);
+            prop_assert_eq!(again.to_value(), value);
+        }
+    }
+}

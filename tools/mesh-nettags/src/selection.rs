@@ -1,0 +1,339 @@
+//! Which tags a firewall rule must name to reach every node of every cluster.
+
+use crate::firewall_rule::{automatic_targets, is_automatic_tag, same_network};
+use crate::{Described, Instance, Inventory};
+use meshcore::cluster::Cluster;
+use meshcore::{Error, Message, Result};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A tag and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tag {
+    /// The tag.
+    pub tag: String,
+    /// The clusters whose nodes it is chosen for.
+    pub clusters: BTreeSet<String>,
+    /// How many of the given instances are nodes of these clusters and carry it.
+    pub nodes: usize,
+    /// What says that the nodes carry it.
+    pub sources: BTreeSet<Evidence>,
+}
+
+/// What says that a cluster's nodes carry a tag; the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Evidence {
+    /// The nodes themselves.
+    Instances,
+    /// The rules that GKE made for these nodes.
+    FirewallRules,
+    /// The description of every node pool.
+    NodePools,
+    /// A cluster record, which does not say which pools have the tag.
+    Record,
+}
+
+/// The chosen tags, and what the user should know.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// Sorted by tag.
+    pub tags: Vec<Tag>,
+    /// Instances that a rule would reach besides the nodes.
+    pub warnings: Vec<Message>,
+}
+
+type Tags = BTreeSet<String>;
+
+/// Chooses for each cluster the tags that reach all its nodes, as narrow as is known.
+pub fn select(inventory: &Inventory) -> Result<Selection> {
+    let is_node = |instance: &Instance| {
+        inventory.clusters.iter().any(|described| instance.belongs(&described.cluster))
+    };
+    let outsiders: Vec<&Instance> = inventory.instances.iter().filter(|i| !is_node(i)).collect();
+    let mut chosen: BTreeMap<String, Tag> = BTreeMap::new();
+    let mut warnings = Vec::new();
+    for described in &inventory.clusters {
+        let cluster = &described.cluster;
+        let nodes = nodes_of(cluster, &inventory.instances)?;
+        let found = evidence(inventory, described, &nodes, &outsiders)?;
+        let Some((surest, tags)) = found.first() else { return Err(no_tag(cluster)) };
+        if *surest == Evidence::Record {
+            warnings.push(uncertain(cluster));
+        }
+        for tag in tags {
+            let entry = chosen.entry(tag.clone()).or_insert_with(|| Tag {
+                tag: tag.clone(),
+                clusters: BTreeSet::new(),
+                nodes: 0,
+                sources: BTreeSet::new(),
+            });
+            entry.clusters.insert(cluster.label());
+            entry.nodes += nodes.iter().filter(|node| node.tags.contains(tag)).count();
+            let say = found.iter().filter(|(_, tags)| tags.contains(tag));
+            entry.sources.extend(say.map(|(evidence, _)| *evidence));
+        }
+        let reached: Vec<&Instance> =
+            outsiders.iter().copied().filter(|i| in_reach(i, cluster)).collect();
+        warnings.extend(tags.iter().filter_map(|tag| beside(tag, &reached)));
+    }
+    // Clusters that share a tag share its outsiders.
+    let mut told = BTreeSet::new();
+    warnings.retain(|warning| told.insert(warning.text().to_owned()));
+    Ok(Selection { tags: chosen.into_values().collect(), warnings })
+}
+
+/// What is known of the cluster's tags, the surest first.
+fn evidence(
+    inventory: &Inventory,
+    described: &Described,
+    nodes: &[&Instance],
+    outsiders: &[&Instance],
+) -> Result<Vec<(Evidence, Tags)>> {
+    let cluster = &described.cluster;
+    let foreign: Tags = outsiders
+        .iter()
+        .filter(|instance| in_reach(instance, cluster))
+        .flat_map(|instance| instance.tags.iter().cloned())
+        .collect();
+    let carried: Vec<&Tags> = nodes.iter().map(|node| &node.tags).collect();
+    let by_nodes = reaching(&carried, cluster, &foreign);
+    if by_nodes.is_empty()
+        && let Some(node) = nodes.first()
+    {
+        return Err(Error::data(format!(
+            "cluster {}: no tags reach all of its nodes, such as {}",
+            cluster.label(),
+            node.label()
+        ))
+        .hint(
+            "give its node pools one (gcloud container node-pools update --tags), or let \
+             mesh-firewall target their service accounts",
+        ));
+    }
+    let by_pools = reaching(&described.pools.iter().collect::<Vec<_>>(), cluster, &foreign);
+    let by_record = if described.pools.is_empty() {
+        cluster.node_tags.iter().cloned().collect()
+    } else {
+        Tags::new()
+    };
+    let mut found = vec![
+        (Evidence::Instances, by_nodes),
+        (Evidence::FirewallRules, automatic_targets(&inventory.rules, cluster)),
+        (Evidence::NodePools, by_pools),
+        (Evidence::Record, by_record),
+    ];
+    found.retain(|(_, tags)| !tags.is_empty());
+    Ok(found)
+}
+
+/// Tags of which every carrier (a node, or the nodes of a pool) has at least one; none when there
+/// are no such tags.
+fn reaching(carriers: &[&Tags], cluster: &Cluster, foreign: &Tags) -> Tags {
+    let Some((first, rest)) = carriers.split_first() else { return Tags::new() };
+    let shared: Tags =
+        first.iter().filter(|&tag| rest.iter().all(|tags| tags.contains(tag))).cloned().collect();
+    // In order, the tag with the cluster's hash comes before the one without.
+    if let Some(automatic) = shared.iter().find(|tag| is_automatic_tag(tag, &cluster.name)) {
+        return [automatic.clone()].into();
+    }
+    let of_user = |tags: &Tags| {
+        tags.iter().filter(|t| cluster.node_tags.contains(t)).cloned().collect::<Tags>()
+    };
+    let of_all: Tags = carriers.iter().flat_map(|tags| of_user(tags)).collect();
+    let candidates = [of_user(&shared), shared, of_all];
+    let Some(tags) = candidates
+        .into_iter()
+        .find(|candidate| carriers.iter().all(|tags| !tags.is_disjoint(candidate)))
+    else {
+        return Tags::new();
+    };
+    // Some pools' nodes may be reached by one of these alone: leave out only what can be spared.
+    let own: Tags = tags.difference(foreign).cloned().collect();
+    if carriers.iter().all(|tags| !tags.is_disjoint(&own)) { own } else { tags }
+}
+
+/// The instances that are nodes of this cluster and of no other that the record could mean.
+fn nodes_of<'a>(cluster: &Cluster, instances: &'a [Instance]) -> Result<Vec<&'a Instance>> {
+    let nodes: Vec<&Instance> = instances.iter().filter(|i| i.belongs(cluster)).collect();
+    let places: BTreeSet<_> = nodes
+        .iter()
+        .map(|node| {
+            (node.project.as_deref(), node.node_of.as_ref().and_then(|n| n.location.as_deref()))
+        })
+        .collect();
+    let apart = |places: BTreeSet<&str>| places.len() > 1;
+    if apart(places.iter().filter_map(|(project, _)| *project).collect())
+        || apart(places.iter().filter_map(|(_, location)| *location).collect())
+    {
+        return Err(Error::data(format!(
+            "cluster {}: the instances are nodes of several clusters of this name",
+            cluster.label()
+        ))
+        .hint(
+            "describe the cluster with its project and location, as gcloud and mesh-clusters do",
+        ));
+    }
+    Ok(nodes)
+}
+
+/// Whether a rule in the cluster's network holds for the instance.
+fn in_reach(instance: &Instance, cluster: &Cluster) -> bool {
+    instance.networks.is_empty()
+        || instance.networks.iter().any(|network| same_network(network, cluster.vpc.as_deref()))
+}
+
+fn beside(tag: &str, outsiders: &[&Instance]) -> Option<Message> {
+    const NAMED: usize = 5;
+    let carriers: Vec<String> =
+        outsiders.iter().filter(|i| i.tags.contains(tag)).map(|i| i.label()).collect();
+    if carriers.is_empty() {
+        return None;
+    }
+    let mut named = carriers.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if carriers.len() > NAMED {
+        named += &format!(" and {} more", carriers.len() - NAMED);
+    }
+    Some(
+        Message::new(format!(
+            "tag {tag} is also carried by {named}, no node of the given clusters: a firewall \
+             rule for the tag reaches it too"
+        ))
+        .hint("take the tag off what is no node, or give the nodes a tag of their own"),
+    )
+}
+
+fn uncertain(cluster: &Cluster) -> Message {
+    Message::new(format!(
+        "cluster {}: its record does not say whether every node pool has one of its tags",
+        cluster.label()
+    ))
+    .hint("add gcloud container clusters list --format=json, or compute instances list")
+}
+
+fn no_tag(cluster: &Cluster) -> Error {
+    Error::data(format!(
+        "cluster {}: no tag of all its nodes is known, and a firewall rule would not reach them",
+        cluster.label()
+    ))
+    .hint(
+        "add its nodes with -f: gcloud compute instances list --format=json; for Autopilot, whose \
+         nodes are not listed, gcloud compute firewall-rules list --format=json of its network",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeOf;
+    use proptest::prelude::*;
+
+    fn set(tags: &[&str]) -> Tags {
+        tags.iter().map(|&tag| tag.to_owned()).collect()
+    }
+
+    fn node(cluster: &str, tags: &[&str]) -> Instance {
+        Instance {
+            name: "i".into(),
+            zone: None,
+            project: None,
+            tags: set(tags),
+            networks: Vec::new(),
+            node_of: (!cluster.is_empty()).then(|| NodeOf { name: cluster.into(), location: None }),
+        }
+    }
+
+    fn prod(node_tags: &[&str], pools: &[&[&str]], instances: Vec<Instance>) -> Inventory {
+        let cluster = Cluster {
+            name: "prod".into(),
+            node_tags: node_tags.iter().map(|&tag| tag.to_owned()).collect(),
+            ..Cluster::default()
+        };
+        let pools = pools.iter().map(|tags| set(tags)).collect();
+        let clusters = vec![Described { cluster, pools }];
+        Inventory { clusters, instances, ..Inventory::default() }
+    }
+
+    fn tags(inventory: &Inventory) -> Vec<String> {
+        select(inventory).unwrap().tags.into_iter().map(|tag| tag.tag).collect()
+    }
+
+    #[test]
+    fn the_automatic_tag_is_preferred() {
+        let tagged = ["web", "gke-prod-node", "gke-prod-1a2b3c4d-node"];
+        let nodes = vec![node("prod", &tagged), node("prod", &tagged)];
+        assert_eq!(tags(&prod(&["web"], &[], nodes)), ["gke-prod-1a2b3c4d-node"]);
+    }
+
+    #[test]
+    fn every_node_is_reached() {
+        let two = |a: &[&str], b: &[&str]| vec![node("prod", a), node("prod", b)];
+        assert_eq!(tags(&prod(&["mesh"], &[], two(&["mesh", "x"], &["mesh", "x"]))), ["mesh"]);
+        assert_eq!(tags(&prod(&[], &[], two(&["x", "y"], &["x"]))), ["x"]);
+        assert_eq!(tags(&prod(&["a", "b"], &[], two(&["a"], &["b"]))), ["a", "b"]);
+        let error = select(&prod(&["a"], &[&["a"]], two(&["a"], &[]))).unwrap_err();
+        assert!(error.message().text().contains("cluster prod: no tags reach all"), "{error:?}");
+    }
+
+    #[test]
+    fn without_nodes_every_pool_must_have_a_tag() {
+        assert_eq!(tags(&prod(&["a", "b"], &[&["a", "b"], &["b"]], vec![])), ["b"]);
+        assert_eq!(tags(&prod(&["a", "b"], &[&["a"], &["b"]], vec![])), ["a", "b"]);
+        assert!(select(&prod(&["a"], &[&["a"], &[]], vec![])).is_err());
+        let selection = select(&prod(&["a"], &[], vec![])).unwrap();
+        assert_eq!(selection.tags[0].sources, [Evidence::Record].into());
+        assert!(selection.warnings[0].text().contains("every node pool"));
+    }
+
+    #[test]
+    fn tags_of_the_nodes_alone_come_before_shared_ones() {
+        let with = |bastion: Instance| {
+            let both = ["mesh", "web"];
+            prod(&both, &[], vec![node("prod", &both), bastion])
+        };
+        assert_eq!(tags(&with(node("", &[]))), ["mesh", "web"]);
+        assert_eq!(tags(&with(node("", &["web"]))), ["mesh"]);
+        let selection = select(&with(node("", &["mesh", "web"]))).unwrap();
+        assert_eq!(selection.tags.len(), 2);
+        assert_eq!(selection.warnings.len(), 2);
+        let mut elsewhere = node("", &["web"]);
+        elsewhere.networks = vec!["projects/p/global/networks/other".into()];
+        let mut inventory = with(elsewhere);
+        inventory.clusters[0].cluster.vpc = Some("projects/p/global/networks/default".into());
+        assert_eq!(tags(&inventory), ["mesh", "web"]);
+    }
+
+    #[test]
+    fn a_name_that_two_clusters_have_is_not_guessed_about() {
+        let at = |location: &str| {
+            let mut node = node("prod", &["a"]);
+            node.node_of.as_mut().unwrap().location = Some(location.into());
+            node
+        };
+        let error = select(&prod(&["a"], &[], vec![at("us"), at("eu")])).unwrap_err();
+        assert!(error.message().text().contains("several clusters of this name"), "{error:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn chosen_tags_reach_every_node_and_are_its_own(
+            nodes in prop::collection::vec(prop::collection::btree_set("[a-d]", 0..4), 1..5),
+            foreign in prop::collection::btree_set("[a-d]", 0..3),
+            listed in prop::collection::btree_set("[a-d]", 0..4),
+        ) {
+            let cluster =
+                Cluster { node_tags: listed.into_iter().collect(), ..Cluster::default() };
+            let carriers: Vec<&Tags> = nodes.iter().collect();
+            let chosen = reaching(&carriers, &cluster, &foreign);
+            for tag in &chosen {
+                prop_assert!(nodes.iter().any(|tags| tags.contains(tag)));
+            }
+            if !chosen.is_empty() {
+                prop_assert!(nodes.iter().all(|tags| !tags.is_disjoint(&chosen)));
+            }
+            let mut backwards = carriers.clone();
+            backwards.reverse();
+            prop_assert_eq!(reaching(&backwards, &cluster, &foreign), chosen);
+        }
+    }
+}
