@@ -17,9 +17,25 @@ struct Program {
 }
 
 const GCLOUD: &str = r#"[{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14"}]"#;
+const TAGGED: &str = r#"{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14",
+    "nodePools": [{"config": {"tags": ["t"]}}]}"#;
+const TWO_CLUSTERS: &str = r#"[
+    {"name": "a", "location": "l", "clusterIpv4Cidr": "10.0.0.0/14", "endpoint": "34.1.1.1",
+     "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/a"},
+    {"name": "b", "location": "l", "clusterIpv4Cidr": "10.4.0.0/14", "endpoint": "34.1.1.2",
+     "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/b"}]"#;
+const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [],
+    "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 11] = [
+    Program {
+        name: "mesh-authnets",
+        answers: Some((&["--enable", "-q"], TWO_CLUSTERS)),
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
     Program {
         name: "mesh-cidrs",
         answers: Some((&[], GCLOUD)),
@@ -35,9 +51,30 @@ const PROGRAMS: [Program; 6] = [
         asks: None,
     },
     Program {
+        name: "mesh-context",
+        answers: Some((&[], KUBECONFIG)),
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-firewall",
+        answers: Some((&["--network", "n", "--target-tags", "a"], "10.0.0.0/14")),
+        reads: Some(&["--network", "n", "--target-tags", "a"]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
         name: "mesh-gateway-gen",
         answers: Some((&["--network", "network1"], "")),
         reads: None,
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-id",
+        answers: Some((&["--scheme", "name"], GCLOUD)),
+        reads: Some(&[]),
         reads_lines: false,
         asks: None,
     },
@@ -53,6 +90,13 @@ const PROGRAMS: [Program; 6] = [
         answers: Some((&["--expect", "v1"], "Hello version: v1, instance: a\n")),
         reads: Some(&[]),
         reads_lines: true,
+        asks: None,
+    },
+    Program {
+        name: "mesh-nettags",
+        answers: Some((&[], TAGGED)),
+        reads: Some(&[]),
+        reads_lines: false,
         asks: None,
     },
     Program {

@@ -1,9 +1,10 @@
 //! Every example of `--help` and every shell block of README.md runs as printed.
 
-use crate::clusters::{kubectl, shell};
-use crate::gcloud::{StandIn, shell_with_gcloud};
+use crate::clusters::{kubectl, shell, shell_command};
+use crate::stand_in::StandIn;
 use crate::{Needs, Test};
 use mesh_tests::{programs, root, run};
+use std::path::Path;
 use std::process::Command;
 
 pub const TESTS: &[Test] = &[
@@ -53,6 +54,13 @@ fn of_readme() {
         assert_eq!(ran.code, Some(0), "{block}\n{ran:?}");
     }
     clean();
+}
+
+/// A shell with our programs, the test bed's kubeconfig and gcloud on the stand-in, in `dir`.
+fn shell_with_gcloud(stand_in: &StandIn, dir: &Path, script: &str) -> mesh_tests::Ran {
+    let mut shell = shell_command();
+    shell.args(["-c", script]).current_dir(dir);
+    run(stand_in.set(&mut shell), "")
 }
 
 fn clean() {

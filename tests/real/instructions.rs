@@ -15,10 +15,23 @@ const GCLOUD: &str = r#"[
   {"name": "a", "clusterIpv4Cidr": "10.0.0.0/14"},
   {"name": "b", "clusterIpv4Cidr": "10.4.0.0/14"},
   {"name": "c", "clusterIpv4Cidr": "10.8.0.0/14"}]"#;
+const TAGGED: &str = r#"{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14", "nodePools": [{"config": {"tags": ["t"]}}]}"#;
+const REACHABLE: &str = r#"[
+  {"name": "a", "location": "l", "clusterIpv4Cidr": "10.0.0.0/14", "endpoint": "34.1.1.1",
+   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/a"},
+  {"name": "b", "location": "l", "clusterIpv4Cidr": "10.4.0.0/14", "endpoint": "34.1.1.2",
+   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/b"}]"#;
+const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [],
+  "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
 const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";
 
 /// Arguments and input of one ordinary call of each pure tool.
-const CALLS: [(&str, &[&str], &str); 4] = [
+const CALLS: [(&str, &[&str], &str); 9] = [
+    ("mesh-authnets", &["--enable"], REACHABLE),
+    ("mesh-context", &["--list"], KUBECONFIG),
+    ("mesh-firewall", &["--network", "n", "--target-tags", "a"], "10.0.0.0/14,10.4.0.0/14"),
+    ("mesh-id", &["--scheme", "name"], GCLOUD),
+    ("mesh-nettags", &[], TAGGED),
     ("mesh-cidrs", &[], GCLOUD),
     ("mesh-clusters", &[], GCLOUD),
     ("mesh-gateway-gen", &["--network", "network1"], ""),
@@ -27,7 +40,9 @@ const CALLS: [(&str, &[&str], &str); 4] = [
 
 fn help() {
     for (name, _, _) in CALLS {
-        gate(name, &["--help"], "", 600_000);
+        // Laying out two dozen flags costs more than a handful.
+        let limit = if name == "mesh-firewall" { 750_000 } else { 600_000 };
+        gate(name, &["--help"], "", limit);
     }
 }
 

@@ -11,6 +11,7 @@ mod instructions;
 mod join_mesh;
 mod label_ns;
 mod remote_secret;
+mod stand_in;
 mod testbed;
 mod yaml;
 

@@ -1,11 +1,11 @@
 //! The ranges of the input, and whose they are.
 
 use crate::Set;
-use crate::list::{is_list, words};
 use ipnet::IpNet;
 use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::{self, Cluster, Descriptions, Merged, RangeKind};
 use meshcore::input::{Document, Source};
+use meshcore::list::{is_list, words};
 use meshcore::{Error, Message, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;

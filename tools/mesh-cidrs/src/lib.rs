@@ -3,7 +3,6 @@
 mod aggregate;
 mod growth;
 mod inventory;
-mod list;
 mod overlap;
 
 pub use aggregate::{Set, subtract};

@@ -82,3 +82,59 @@ impl Overlap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshcore::input::Source;
+    use proptest::prelude::*;
+
+    /// Labels of the clusters that overlap, in the order of their names.
+    fn pairs(lists: &[Vec<String>]) -> BTreeSet<[String; 2]> {
+        let source = |(i, words): (usize, &Vec<String>)| {
+            Source::new(format!("list-{i}"), words.join(" ").into_bytes()).unwrap()
+        };
+        let inventory = Inventory::read(lists.iter().enumerate().map(source).collect()).unwrap();
+        let ranges = inventory.ranges(&[], true).unwrap();
+        let label = |range: &OwnedRange| inventory.owner(range).cluster;
+        let found = overlaps(&inventory, &ranges, false);
+        let pair = |o: &Overlap| {
+            let mut pair = [label(&o.outer), label(&o.inner)];
+            pair.sort();
+            pair
+        };
+        found.iter().map(pair).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn overlap_is_symmetric_and_is_what_shares_an_address(
+            all in prop::collection::vec(
+                prop::collection::vec((any::<u8>(), 24u8..=32), 1..6), 2..4
+            )
+        ) {
+            let text = |&(last, length): &(u8, u8)| format!("10.0.0.{last}/{length}");
+            let lists: Vec<Vec<String>> =
+                all.iter().map(|list| list.iter().map(text).collect()).collect();
+            // Addresses of 10.0.0.0/24 that a list covers, found the slow way.
+            let covered = |list: &Vec<(u8, u8)>| -> BTreeSet<u32> {
+                list.iter()
+                    .flat_map(|&(last, length)| {
+                        let size = 1u32 << (32 - length);
+                        let start = u32::from(last) / size * size;
+                        start..start + size
+                    })
+                    .collect()
+            };
+            let mut expected = BTreeSet::new();
+            for (i, a) in all.iter().enumerate() {
+                for (j, b) in all.iter().enumerate().skip(i + 1) {
+                    if !covered(a).is_disjoint(&covered(b)) {
+                        expected.insert([format!("list-{i}"), format!("list-{j}")]);
+                    }
+                }
+            }
+            prop_assert_eq!(pairs(&lists), expected);
+        }
+    }
+}

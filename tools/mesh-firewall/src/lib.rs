@@ -47,7 +47,6 @@ Examples:
 /// ranges in a rule, and knows neither SCTP nor ICMP of IPv6.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-firewall", version, before_help = EXAMPLES)]
-#[allow(clippy::struct_excessive_bools)] // flags
 pub struct Args {
     #[command(flatten)]
     input: Input,

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use meshcore::cidr;
 use meshcore::input::Source;
+use meshcore::list::{is_list, words};
 use meshcore::{Error, Result};
 use serde::Deserialize;
 
@@ -11,11 +12,9 @@ pub fn read(sources: &[Source]) -> Result<Vec<IpNet>> {
     let mut ranges = Vec::new();
     for source in sources {
         if is_list(&source.text) {
-            for (line, text) in (1..).zip(source.text.lines()) {
-                for word in words(text) {
-                    let place = format!("{}: line {line}", source.name);
-                    ranges.push(parse(word).map_err(|error| Error::data(error).at(place))?);
-                }
+            for (line, word) in words(&source.text) {
+                let place = format!("{}: line {line}", source.name);
+                ranges.push(parse(word).map_err(|error| Error::data(error).at(place))?);
             }
             continue;
         }
@@ -39,22 +38,6 @@ struct Entry {
 /// One range; the error names it.
 pub(crate) fn parse(text: &str) -> std::result::Result<IpNet, String> {
     cidr::parse(text).map_err(|error| format!("{text:?} {error}"))
-}
-
-/// Whether a text is a plain list: its first word looks like an address.
-fn is_list(text: &str) -> bool {
-    let first = text.lines().flat_map(words).next();
-    first.is_some_and(|word| {
-        word.bytes().all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b))
-            && word.bytes().any(|b| b.is_ascii_digit())
-            && (word.contains('.') || word.contains("::") || word.contains('/'))
-    })
-}
-
-/// The ranges in a line: mesh-cidrs puts commas between them, `value()` of gcloud semicolons.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    let line = line.split('#').next().unwrap_or("");
-    line.split([',', ';', ' ', '\t', '\r']).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

@@ -174,3 +174,26 @@ fn label_commands(clusters: &[Cluster]) -> Result<Outcome> {
     }
     Ok(Outcome::done(output))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever clusters are called: one ID stands for one of them, or it is told.
+        #[test]
+        fn naming_is_injective_or_a_finding(
+            names in prop::collection::btree_set("[aA/:._-]{1,4}|[a-c]{60,70}", 1..6)
+        ) {
+            let cluster = |name: &String| Cluster {
+                id: Some(dns_label(name)), name: name.clone(), ..Cluster::default()
+            };
+            let clusters: Vec<Cluster> = names.iter().map(cluster).collect();
+            let ids: std::collections::BTreeSet<_> = clusters.iter().map(|c| &c.id).collect();
+            let collide = ids.len() < clusters.len();
+            let told = findings(&clusters).iter().any(|finding| finding.code == "MESH0201");
+            prop_assert_eq!(collide, told);
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod console;
 mod error;
 pub mod finding;
 pub mod input;
+pub mod list;
 mod name;
 mod output;
 pub mod shell;

@@ -291,6 +291,10 @@ impl Cluster {
             (dns, EndpointKind::Dns),
         ] {
             let Some(host) = host.as_deref().filter(|host| !host.is_empty()) else { continue };
+            // Private clusters have the address of a public endpoint that is switched off.
+            if is_private && kind == EndpointKind::Public {
+                continue;
+            }
             let url = match host.parse::<std::net::IpAddr>() {
                 Ok(std::net::IpAddr::V6(address)) => format!("https://[{address}]"),
                 _ => format!("https://{host}"),
@@ -387,6 +391,7 @@ mod tests {
         let private = json!({
             "name": "a",
             "endpoint": "10.0.0.2",
+            "privateClusterConfig": {"publicEndpoint": "34.1.1.1"},
             "controlPlaneEndpointsConfig": {
                 "ipEndpointsConfig": {"enablePublicEndpoint": false, "privateEndpoint": "10.0.0.2"},
                 "dnsEndpointConfig": {"endpoint": "gke-1.us.gke.goog"},

@@ -82,7 +82,9 @@ impl Kubeconfig {
             kubeconfig: file.map(str::to_owned),
             ..Cluster::default()
         };
-        if let Some((project, location, name)) = gke_context(&context.name) {
+        // A renamed context's cluster entry keeps the name that gcloud gave it.
+        let named = gke_context(&context.name).or_else(|| gke_context(&context.context.cluster));
+        if let Some((project, location, name)) = named {
             record.name = name.to_owned();
             record.provider = Some(Provider::Gke);
             record.project = Some(project.to_owned());
@@ -158,6 +160,17 @@ mod tests {
             config(&["gke_my-proj_us-west2-a_asm-a", "gke_x", "a"], "https://h").clusters(None);
         let names: Vec<_> = records.iter().map(Cluster::identity).collect();
         assert_eq!(names, [("asm-a", "my-proj", "us-west2-a"), ("gke_x", "", ""), ("a", "", "")]);
+    }
+
+    #[test]
+    fn a_renamed_context_keeps_its_cluster() {
+        let config: Kubeconfig = serde_json::from_value(json!({
+            "contexts": [{"name": "asma", "context": {"cluster": "gke_p_l_asm-a"}}],
+        }))
+        .unwrap();
+        let record = &config.clusters(None)[0];
+        assert_eq!(record.identity(), ("asm-a", "p", "l"));
+        assert_eq!(record.context.as_deref(), Some("asma"));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 /// The words of a list with their line numbers, from 1. White space, commas and semicolons
 /// separate them; `#` begins a comment.
 #[derive(Debug)]
-pub(crate) struct Words<'a> {
+pub struct Words<'a> {
     rest: &'a str,
     line: u32,
 }
 
-pub(crate) fn words(text: &str) -> Words<'_> {
+/// Cuts a list into its words.
+#[must_use]
+pub fn words(text: &str) -> Words<'_> {
     Words { rest: text, line: 1 }
 }
 
@@ -44,7 +46,8 @@ fn is_separator(byte: u8) -> bool {
 }
 
 /// Whether a text is a plain list: its first word looks like an address.
-pub(crate) fn is_list(text: &str) -> bool {
+#[must_use]
+pub fn is_list(text: &str) -> bool {
     words(text).next().is_some_and(|(_, word)| {
         word.bytes().all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b))
             && word.bytes().any(|b| b.is_ascii_digit())
