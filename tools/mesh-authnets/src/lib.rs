@@ -53,8 +53,8 @@ pub struct Args {
     /// Write instead what is missing, and exit 1 if anything is
     #[arg(long)]
     check: bool,
-    /// Form: gcloud's command lines [default] or the API's requests (json); with --check the
-    /// findings as lines [default] or json
+    /// Form [default: gcloud, with --check lines]: gcloud's command lines or the API's requests
+    /// (json); with --check the findings as lines or json
     #[arg(short, long, value_enum)]
     output: Option<Format>,
 }
