@@ -5,6 +5,7 @@
 //! clusters of the user's own kubeconfig.
 
 mod clusters;
+mod clusters_tool;
 mod examples;
 mod gcloud;
 mod instructions;
@@ -35,6 +36,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let tests: Vec<Test> = [
         yaml::TESTS,
+        clusters_tool::TESTS,
         remote_secret::TESTS,
         label_ns::TESTS,
         join_mesh::TESTS,

@@ -104,7 +104,7 @@ impl Objects {
     }
 
     /// The record, if there were any objects. The cluster's name is kubeadm's unless that is
-    /// the one that kubeadm gives to every cluster; then it is the file's.
+    /// the one that kubeadm gives to every cluster; then it is the file's, or the UID.
     pub(super) fn into_record(self, source: &str) -> Option<super::Cluster> {
         if self.nodes.is_empty()
             && self.service_cidrs.is_empty()
@@ -114,11 +114,14 @@ impl Objects {
             return None;
         }
         let file = std::path::Path::new(source).file_stem().and_then(|stem| stem.to_str());
+        let file = file.filter(|_| source != "stdin" || self.uid.is_none());
         let named = self.kubeadm.as_ref().and_then(|kubeadm| kubeadm.cluster_name.clone());
         let mut record = super::Cluster {
             name: named
                 .filter(|name| name != "kubernetes")
-                .unwrap_or_else(|| file.unwrap_or(source).to_owned()),
+                .or_else(|| file.map(str::to_owned))
+                .or_else(|| self.uid.clone())
+                .unwrap_or_else(|| source.to_owned()),
             provider: Some(Provider::Kubernetes),
             uid: self.uid,
             ..super::Cluster::default()
