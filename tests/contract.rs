@@ -1,5 +1,6 @@
 //! What holds for every program: one table, and every program must be in it.
 
+use mesh_tests::samples::{GCLOUD, KUBECONFIG, TAGGED, TWO_CLUSTERS};
 use mesh_tests::{Ran, programs, run};
 use std::process::{Command, Stdio};
 
@@ -16,16 +17,6 @@ struct Program {
     asks: Option<&'static [&'static str]>,
 }
 
-const GCLOUD: &str = r#"[{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14"}]"#;
-const TAGGED: &str = r#"{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14",
-    "nodePools": [{"config": {"tags": ["t"]}}]}"#;
-const TWO_CLUSTERS: &str = r#"[
-    {"name": "a", "location": "l", "clusterIpv4Cidr": "10.0.0.0/14", "endpoint": "34.1.1.1",
-     "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/a"},
-    {"name": "b", "location": "l", "clusterIpv4Cidr": "10.4.0.0/14", "endpoint": "34.1.1.2",
-     "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/b"}]"#;
-const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [],
-    "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
 const PROGRAMS: [Program; 11] = [

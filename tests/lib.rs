@@ -1,6 +1,8 @@
 //! Finds the workspace's programs and runs them.
 #![allow(clippy::missing_panics_doc)] // what a test cannot go on without ends it
 
+pub mod samples;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

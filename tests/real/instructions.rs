@@ -2,6 +2,7 @@
 
 use crate::{Needs, Test};
 use mesh_tests::release_programs;
+use mesh_tests::samples::{GCLOUD, KUBECONFIG, TAGGED, TWO_CLUSTERS};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,24 +11,11 @@ pub const TESTS: &[Test] = &[
     ("instructions_of_a_transformation", Needs::Valgrind, transformation),
 ];
 
-/// Three clusters, as gcloud prints them in short.
-const GCLOUD: &str = r#"[
-  {"name": "a", "clusterIpv4Cidr": "10.0.0.0/14"},
-  {"name": "b", "clusterIpv4Cidr": "10.4.0.0/14"},
-  {"name": "c", "clusterIpv4Cidr": "10.8.0.0/14"}]"#;
-const TAGGED: &str = r#"{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14", "nodePools": [{"config": {"tags": ["t"]}}]}"#;
-const REACHABLE: &str = r#"[
-  {"name": "a", "location": "l", "clusterIpv4Cidr": "10.0.0.0/14", "endpoint": "34.1.1.1",
-   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/a"},
-  {"name": "b", "location": "l", "clusterIpv4Cidr": "10.4.0.0/14", "endpoint": "34.1.1.2",
-   "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/b"}]"#;
-const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [],
-  "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
 const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";
 
 /// Arguments and input of one ordinary call of each pure tool.
 const CALLS: [(&str, &[&str], &str); 9] = [
-    ("mesh-authnets", &["--enable"], REACHABLE),
+    ("mesh-authnets", &["--enable"], TWO_CLUSTERS),
     ("mesh-context", &["--list"], KUBECONFIG),
     ("mesh-firewall", &["--network", "n", "--target-tags", "a"], "10.0.0.0/14,10.4.0.0/14"),
     ("mesh-id", &["--scheme", "name"], GCLOUD),

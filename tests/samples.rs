@@ -1,0 +1,19 @@
+//! Small inputs that more than one test feeds to the programs.
+
+/// A cluster, as gcloud lists it in short.
+pub const GCLOUD: &str = r#"[{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14"}]"#;
+
+/// A cluster with tagged nodes, as gcloud describes it.
+pub const TAGGED: &str = r#"{"name": "a", "clusterIpv4Cidr": "10.0.0.0/14",
+    "nodePools": [{"config": {"tags": ["t"]}}]}"#;
+
+/// Two clusters that could reach each other's API servers.
+pub const TWO_CLUSTERS: &str = r#"[
+    {"name": "a", "location": "l", "clusterIpv4Cidr": "10.0.0.0/14", "endpoint": "34.1.1.1",
+     "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/a"},
+    {"name": "b", "location": "l", "clusterIpv4Cidr": "10.4.0.0/14", "endpoint": "34.1.1.2",
+     "selfLink": "https://container.example/v1/projects/p/locations/l/clusters/b"}]"#;
+
+/// A kubeconfig with one context and nothing behind it.
+pub const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [],
+    "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
