@@ -19,7 +19,7 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 11] = [
+const PROGRAMS: [Program; 12] = [
     Program {
         name: "mesh-authnets",
         answers: Some((&["--enable", "-q"], TWO_CLUSTERS)),
@@ -45,6 +45,13 @@ const PROGRAMS: [Program; 11] = [
         name: "mesh-context",
         answers: Some((&[], KUBECONFIG)),
         reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-expose",
+        answers: Some((&["services"], "")),
+        reads: None,
         reads_lines: false,
         asks: None,
     },

@@ -14,9 +14,10 @@ pub const TESTS: &[Test] = &[
 const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";
 
 /// Arguments and input of one ordinary call of each pure tool.
-const CALLS: [(&str, &[&str], &str); 9] = [
+const CALLS: [(&str, &[&str], &str); 10] = [
     ("mesh-authnets", &["--enable"], TWO_CLUSTERS),
     ("mesh-context", &["--list"], KUBECONFIG),
+    ("mesh-expose", &["services"], ""),
     ("mesh-firewall", &["--network", "n", "--target-tags", "a"], "10.0.0.0/14,10.4.0.0/14"),
     ("mesh-id", &["--scheme", "name"], GCLOUD),
     ("mesh-nettags", &[], TAGGED),

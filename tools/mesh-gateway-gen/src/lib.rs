@@ -3,14 +3,12 @@
 
 mod gateway;
 mod names;
-mod version;
 
 pub use gateway::{CertProvider, Form, Gateway, Member};
 pub use names::{Identifier, Network};
-pub use version::Version;
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, yaml};
+use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Outcome, Result, yaml};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +42,8 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "PROVIDER")]
     cert_provider: Option<CertProvider>,
     /// Istio or ASM version of the cluster, as 1.19.10-asm.9, 1.8 or newer [default: the newest]
-    #[arg(long, value_name = "VERSION")]
-    istio_version: Option<Version>,
+    #[arg(long, value_name = "VERSION", value_parser = with_script)]
+    istio_version: Option<IstioVersion>,
     /// Form of the object
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
@@ -55,6 +53,16 @@ pub struct Args {
 enum Format {
     Yaml,
     Json,
+}
+
+/// Reads a version whose release has the script.
+fn with_script(text: &str) -> Result<IstioVersion, &'static str> {
+    match text.parse()? {
+        version if IstioVersion::minor(version) < 8 => {
+            Err("gen-eastwest-gateway.sh came with Istio 1.8")
+        }
+        version => Ok(version),
+    }
 }
 
 /// Writes the gateway that the flags describe.
@@ -74,7 +82,7 @@ impl Args {
     fn form(&self) -> Result<Form> {
         let revision = self.revision.clone();
         Ok(match self.istio_version {
-            Some(version) if version.is_1_8_0() => match revision {
+            Some(version) if version.minor() == 8 && version.patch() == Some(0) => match revision {
                 None => Form::V1_8_0(self.member(version)?),
                 Some(_) => {
                     return Err(Error::usage("--revision: the gateway of Istio 1.8.0 has none")
@@ -99,7 +107,7 @@ impl Args {
     }
 
     /// What gateways before 1.12 say of their cluster, or nothing for a single cluster.
-    fn member(&self, version: Version) -> Result<Option<Member>> {
+    fn member(&self, version: IstioVersion) -> Result<Option<Member>> {
         let Some(network) = self.network()? else { return Ok(None) };
         let missing = |flag| {
             Error::usage(format!("{flag} is missing: the gateway of Istio {version} names it"))

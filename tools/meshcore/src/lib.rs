@@ -9,6 +9,7 @@ mod console;
 mod error;
 pub mod finding;
 pub mod input;
+mod istio;
 pub mod list;
 mod name;
 mod output;
@@ -19,6 +20,7 @@ pub mod yaml;
 
 pub use console::{Console, LogFormat, Message, Messages, visible};
 pub use error::{Error, Exit, Result};
+pub use istio::IstioVersion;
 pub use name::DnsLabel;
 pub use output::{Outcome, Verdict, json_lines};
 pub use start::main;

@@ -3,30 +3,29 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// An Istio release that has the script, so 1.8 or newer. ASM's `1.19.10-asm.9` is built from
-/// Istio 1.19.10 and has its script.
+/// An Istio release. ASM's `1.19.10-asm.9` is built from Istio 1.19.10 and is taken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
+pub struct IstioVersion {
     minor: u16,
     /// Without one the newest of the minor version is meant.
     patch: Option<u16>,
 }
 
-impl Version {
-    /// The number after `1.`: at least 8.
+impl IstioVersion {
+    /// The number after `1.`; there is no Istio 2.
     #[must_use]
     pub fn minor(self) -> u16 {
         self.minor
     }
 
-    /// Whether it is the one release whose script differs from that of its minor version.
+    /// The third number, if it was given.
     #[must_use]
-    pub fn is_1_8_0(self) -> bool {
-        self == Self { minor: 8, patch: Some(0) }
+    pub fn patch(self) -> Option<u16> {
+        self.patch
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for IstioVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.patch {
             Some(patch) => write!(f, "1.{}.{patch}", self.minor),
@@ -35,19 +34,16 @@ impl fmt::Display for Version {
     }
 }
 
-impl FromStr for Version {
+impl FromStr for IstioVersion {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match parse(text).ok_or("a version has the form 1.19, 1.19.10 or 1.19.10-asm.9")? {
-            Self { minor: 0..8, .. } => Err("gen-eastwest-gateway.sh came with Istio 1.8"),
-            version => Ok(version),
-        }
+        parse(text).ok_or("a version has the form 1.19, 1.19.10 or 1.19.10-asm.9")
     }
 }
 
-/// Reads `[v]1.MINOR[.PATCH][-SUFFIX]`. There is no Istio 2.
-fn parse(text: &str) -> Option<Version> {
+/// Reads `[v]1.MINOR[.PATCH][-SUFFIX]`.
+fn parse(text: &str) -> Option<IstioVersion> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let numbers = match text.split_once('-') {
         Some((numbers, suffix)) if is_suffix(suffix) => numbers,
@@ -56,8 +52,8 @@ fn parse(text: &str) -> Option<Version> {
     };
     let rest = numbers.strip_prefix("1.")?;
     Some(match rest.split_once('.') {
-        Some((minor, patch)) => Version { minor: number(minor)?, patch: Some(number(patch)?) },
-        None => Version { minor: number(rest)?, patch: None },
+        Some((minor, patch)) => IstioVersion { minor: number(minor)?, patch: Some(number(patch)?) },
+        None => IstioVersion { minor: number(rest)?, patch: None },
     })
 }
 
@@ -86,16 +82,7 @@ mod tests {
             ("1.8", "1.8"),
             ("1.30.0-rc.1", "1.30.0"),
         ] {
-            assert_eq!(text.parse::<Version>().unwrap().to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn only_1_8_0_is_1_8_0() {
-        for (text, expected) in
-            [("1.8.0", true), ("1.8", false), ("1.8.1", false), ("1.9.0", false)]
-        {
-            assert_eq!(text.parse::<Version>().unwrap().is_1_8_0(), expected, "{text}");
+            assert_eq!(text.parse::<IstioVersion>().unwrap().to_string(), shown);
         }
     }
 
@@ -123,23 +110,20 @@ mod tests {
             "1.12\n",
             "1.١٢",
         ] {
-            assert!(text.parse::<Version>().unwrap_err().contains("form"), "{text:?}");
+            assert!(text.parse::<IstioVersion>().unwrap_err().contains("form"), "{text:?}");
         }
-        assert!("1.7.8".parse::<Version>().unwrap_err().contains("came with Istio 1.8"));
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(minor in 8u16.., patch in proptest::option::of(0u16..)) {
-            let version = Version { minor, patch };
-            prop_assert_eq!(version.to_string().parse::<Version>(), Ok(version));
+        fn what_is_shown_is_read_back(minor in 0u16.., patch in proptest::option::of(0u16..)) {
+            let version = IstioVersion { minor, patch };
+            prop_assert_eq!(version.to_string().parse::<IstioVersion>(), Ok(version));
         }
 
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,20}|[v0-9.a-]{0,12}") {
-            if let Ok(version) = text.parse::<Version>() {
-                prop_assert!(version.minor() >= 8);
-            }
+            let _ = text.parse::<IstioVersion>();
         }
     }
 }

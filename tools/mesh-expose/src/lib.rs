@@ -1,0 +1,166 @@
+//! Exposes services or istiod of a cluster on its east-west gateway, as
+//! `samples/multicluster/expose-*.yaml` of the cluster's Istio version do, with the namespace,
+//! the revision and the cluster's domain filled in.
+
+mod istiod;
+mod names;
+mod services;
+mod site;
+mod version;
+
+pub use istiod::Entrance;
+pub use names::{ClusterDomain, DnsName, Host, Revision, Selector};
+pub use site::Site;
+pub use version::{api_version, checks_servers};
+
+use clap::{Parser, ValueEnum};
+use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Outcome, Result, yaml};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const EXAMPLES: &str = "\
+Examples:
+  mesh-expose services | kubectl apply --server-side --dry-run=server -f - --context cluster1
+  mesh-expose istiod --revision asm-11910-9 | kubectl apply --server-side --dry-run=server -f - --context cluster1";
+
+/// Expose services or istiod of a cluster on its east-west gateway
+///
+/// Services are exposed to clusters on other networks, istiod to clusters without a control plane
+/// and to machines. The objects are those of expose-*.yaml of the Istio version; pipe them into
+/// `kubectl apply -f -`. Nothing is read.
+#[derive(Debug, Parser)]
+#[command(name = "mesh-expose", version, before_help = EXAMPLES)]
+pub struct Args {
+    /// What to expose
+    #[arg(value_enum)]
+    what: What,
+    /// Host to expose, as `*.sample.svc.cluster.local`; may be repeated [default: `*.local`, or
+    /// `*.DOMAIN` with another --cluster-domain than cluster.local]
+    ///
+    /// With --https it is the one name by which istiod's clients reach the gateway.
+    #[arg(long, value_name = "HOST")]
+    host: Vec<Host>,
+    /// Namespace whose services to expose, instead of all; may be repeated
+    #[arg(long, value_name = "NAMESPACE", value_parser = DnsLabel::parse)]
+    expose_namespace: Vec<DnsLabel>,
+    /// Revision of the istiod to expose, as asm-11910-9
+    #[arg(long)]
+    revision: Option<Revision>,
+    /// Let the gateway end the TLS of istiod's clients, with a certificate of its own
+    #[arg(long)]
+    https: bool,
+    /// Secret with that certificate, in the namespace of the gateway's pods
+    #[arg(long, value_name = "NAME")]
+    credential_name: Option<DnsName>,
+    /// Namespace of istiod, and of the objects
+    #[arg(short, long, default_value = "istio-system", value_parser = DnsLabel::parse)]
+    namespace: DnsLabel,
+    /// DNS domain of the cluster's services
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    cluster_domain: ClusterDomain,
+    /// Label of the gateway's pods
+    #[arg(long, value_name = "KEY=VALUE", default_value = "istio=eastwestgateway")]
+    gateway_selector: Selector,
+    /// Istio or ASM version of the cluster, as 1.19.10-asm.9 [default: the newest]
+    #[arg(long, value_name = "VERSION")]
+    istio_version: Option<IstioVersion>,
+    /// Form of the objects: a YAML stream; or JSON, several as a v1 List
+    #[arg(short, long, value_enum, default_value = "yaml")]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// The services of the cluster, to other networks
+    Services,
+    /// The control plane, to clusters without one and to machines
+    Istiod,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Yaml,
+    Json,
+}
+
+/// Writes the objects that the flags describe.
+pub fn run(args: Args, console: &Console) -> Result<Outcome> {
+    let site = Site {
+        namespace: args.namespace.clone(),
+        domain: args.cluster_domain.clone(),
+        gateway: args.gateway_selector.clone(),
+        version: args.istio_version,
+    };
+    let objects = match args.what {
+        What::Services => {
+            let hosts = args.hosts()?;
+            if args.revision.is_some() {
+                console.warn(&Message::new(
+                    "--revision is given and not used: services of all revisions are exposed alike",
+                ));
+            }
+            vec![site.expose_services(&hosts)]
+        }
+        What::Istiod => {
+            let entrance = args.entrance()?;
+            if entrance != Entrance::Passthrough && checks_servers(site.version) {
+                console.warn(&unknown_ca());
+            }
+            site.expose_istiod(args.revision.as_ref(), &entrance)
+        }
+    };
+    Ok(Outcome::done(match args.output {
+        Format::Yaml => yaml::stream(&objects),
+        Format::Json => json_text(&objects),
+    }))
+}
+
+impl Args {
+    /// The hosts to expose; none for all.
+    fn hosts(&self) -> Result<BTreeSet<Host>> {
+        if self.https || self.credential_name.is_some() {
+            return Err(Error::usage("--https and --credential-name are for istiod")
+                .hint("services are exposed with the mutual TLS of their proxies"));
+        }
+        let of_namespaces =
+            self.expose_namespace.iter().map(|n| self.cluster_domain.services_of(n));
+        Ok(self.host.iter().cloned().chain(of_namespaces).collect())
+    }
+
+    /// How clients come to istiod.
+    fn entrance(&self) -> Result<Entrance> {
+        if !self.expose_namespace.is_empty() {
+            return Err(Error::usage("--expose-namespace is for services")
+                .hint("the namespace of istiod is --namespace"));
+        }
+        match (self.https, &self.credential_name, &self.host[..]) {
+            (false, None, []) => Ok(Entrance::Passthrough),
+            (false, ..) => Err(Error::usage("--credential-name and --host need --https")
+                .hint("without it istiod ends TLS itself, and its clients choose it by SNI")),
+            (true, Some(credential), [host]) => {
+                let name = host.exact().ok_or_else(|| {
+                    Error::usage(format!("--host {}: istiod has one name", host.as_str()))
+                        .hint("name the host by which its clients reach the gateway")
+                })?;
+                Ok(Entrance::Https { credential: credential.clone(), host: name })
+            }
+            (true, ..) => Err(Error::usage("--https needs --credential-name and one --host")
+                .hint("as --credential-name istiod-cert --host istiod.example.com")),
+        }
+    }
+}
+
+fn unknown_ca() -> Message {
+    Message::new(
+        "istiod-dr names no CA: from Istio 1.21 on the gateway checks istiod's certificate against \
+         the public CAs of its image",
+    )
+    .hint("if istiod's certificate is of its own CA, add caCertificates to both tls of istiod-dr")
+}
+
+fn json_text(objects: &[Value]) -> String {
+    match objects {
+        [object] => format!("{object:#}\n"),
+        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
+    }
+}
