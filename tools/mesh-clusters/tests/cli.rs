@@ -76,6 +76,9 @@ fn a_context_joins_the_gcloud_cluster_of_its_name() {
         [
             [
                 "asm-a",
+                "-",
+                "-",
+                "-",
                 "gke",
                 "my-proj",
                 "us-west2-a",
@@ -83,8 +86,8 @@ fn a_context_joins_the_gcloud_cluster_of_its_name() {
                 "10.4.0.0/14",
                 "https://34.1.1.1"
             ],
-            ["asm-b", "gke", "my-proj", "us-central1-a", "-", "10.8.0.0/14", "-"],
-            ["kind-dev", "-", "-", "-", "kind-dev", "-", "https://127.0.0.1:6443"],
+            ["asm-b", "-", "-", "-", "gke", "my-proj", "us-central1-a", "-", "10.8.0.0/14", "-"],
+            ["kind-dev", "-", "-", "-", "-", "-", "-", "kind-dev", "-", "https://127.0.0.1:6443"],
         ]
     );
 }

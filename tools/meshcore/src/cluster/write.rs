@@ -33,7 +33,18 @@ pub fn write(clusters: &[Cluster], format: RecordFormat) -> String {
             yaml::stream(&values)
         }
         RecordFormat::Table => table::text(
-            &["NAME", "PROVIDER", "PROJECT", "LOCATION", "CONTEXT", "PODS", "API SERVER"],
+            &[
+                "NAME",
+                "ID",
+                "MESH",
+                "NETWORK",
+                "PROVIDER",
+                "PROJECT",
+                "LOCATION",
+                "CONTEXT",
+                "PODS",
+                "API SERVER",
+            ],
             clusters.iter().map(row),
         ),
     }
@@ -44,6 +55,9 @@ fn row(cluster: &Cluster) -> Vec<String> {
     let endpoint = cluster.endpoints.iter().min_by_key(|e| e.kind != EndpointKind::Public);
     vec![
         cluster.name.clone(),
+        cluster.id.clone().unwrap_or_default(),
+        cluster.mesh_id.clone().unwrap_or_default(),
+        cluster.network.clone().unwrap_or_default(),
         cluster.provider.map_or(String::new(), |p| p.as_str().to_owned()),
         cluster.project.clone().unwrap_or_default(),
         cluster.location.clone().unwrap_or_default(),
