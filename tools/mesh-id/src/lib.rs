@@ -79,6 +79,9 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         let id = knowledge.cluster_id(cluster);
         cluster.id =
             Some(id.map_err(|text| Error::data(format!("cluster {} {text}", cluster.label())))?);
+        if let Some(warning) = long_id(cluster) {
+            console.warn(&warning);
+        }
         cluster.mesh_id = knowledge.mesh_id(cluster);
         let chosen = cluster.network.is_some() || knowledge.network.is_some();
         cluster.network = knowledge.network(cluster);
@@ -114,6 +117,19 @@ fn read_project(document: &Document<'_>) -> Result<Option<(String, u64)>> {
         .parse()
         .map_err(|_| Error::data("is no number").at(document.field("projectNumber")))?;
     Ok(Some((id, number)))
+}
+
+/// istiod takes an ID of any length that a Secret's key may have; the tools that make the Secret
+/// do not.
+fn long_id(cluster: &Cluster) -> Option<Message> {
+    let id = cluster.id.as_deref().filter(|id| id.len() > 63)?;
+    let text =
+        format!("its ID has {} characters, and remote secrets are made for 63: {id}", id.len());
+    Some(
+        Message::new(text)
+            .at(format!("cluster {}", cluster.label()))
+            .hint("install it with a shorter clusterName"),
+    )
 }
 
 fn shared_vpc(cluster: &Cluster) -> Message {

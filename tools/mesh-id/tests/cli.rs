@@ -110,3 +110,11 @@ fn clusters_off_google_take_the_fleet() {
         .code(3)
         .stderr(predicate::str::contains("has no uid"));
 }
+
+#[test]
+fn an_id_too_long_for_a_remote_secret_is_warned_of() {
+    let long = gke(&"p".repeat(30), "northamerica-northeast1-a", &"c".repeat(30));
+    tool(&[]).write_stdin(long).assert().success().stderr(predicate::str::contains(
+        "its ID has 89 characters, and remote secrets are made for 63",
+    ));
+}
