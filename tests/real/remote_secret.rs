@@ -217,13 +217,40 @@ fn taken_name_is_not_overwritten() {
     assert!(ran.stderr.contains("already exists"), "{ran:?}");
 }
 
-/// With no time to wait there is no answer: a new token Secret is never filled at once.
+/// Nobody fills in the new token Secret while the controllers stand still.
 fn waiting_ends() {
     let namespace = account_without_token();
-    let args = ["--context", "cluster1", "-n", &namespace, "--timeout", "0s"];
+    let controllers = StandingStill::new("cluster1/run/kube-controller-manager");
+    let args = ["--context", "cluster1", "-n", &namespace, "--timeout", "1s"];
     let ran = run(&mut tool("mesh-remote-secret", &args), "");
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{ran:?}");
-    assert!(ran.stderr.contains("got no token within 0ns"), "{ran:?}");
+    drop(controllers);
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("got no token within 1s"), "{}", ran.stderr);
+}
+
+/// A server of the test bed that is stopped until this goes away.
+struct StandingStill(String);
+
+impl StandingStill {
+    fn new(pid_file: &str) -> Self {
+        let file = kubeconfig().with_file_name(pid_file);
+        let text = std::fs::read_to_string(file).expect("the server runs");
+        let pid = text.split(' ').next().expect("a pid file begins with the pid").to_owned();
+        signal("STOP", &pid);
+        Self(pid)
+    }
+}
+
+impl Drop for StandingStill {
+    fn drop(&mut self) {
+        signal("CONT", &self.0);
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    let status = Command::new("kill").args(["-s", name, pid]).status();
+    assert!(status.expect("kill runs").success());
 }
 
 fn from_records() {
