@@ -91,6 +91,12 @@ impl Console {
         }
     }
 
+    /// Whether the user wants to see errors alone.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// The reason why the tool ends.
     pub(crate) fn error(&self, message: &Message) {
         self.print("error", message);

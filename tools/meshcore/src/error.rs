@@ -23,27 +23,32 @@ pub enum Exit {
 pub struct Error {
     exit: Exit,
     message: Message,
+    report: String,
 }
 
 impl Error {
+    fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, message: Message::new(text), report: String::new() }
+    }
+
     /// A wrong command line: exit code 2.
     pub fn usage(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: Message::new(text) }
+        Self::new(Exit::Usage, text)
     }
 
     /// Wrong or unreadable data: exit code 3.
     pub fn data(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Data, message: Message::new(text) }
+        Self::new(Exit::Data, text)
     }
 
     /// A cluster that refuses or does not answer: exit code 4.
     pub fn cluster(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Cluster, message: Message::new(text) }
+        Self::new(Exit::Cluster, text)
     }
 
     /// Waiting took too long: exit code 5.
     pub fn timeout(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Timeout, message: Message::new(text) }
+        Self::new(Exit::Timeout, text)
     }
 
     /// Adds a line that says what to do next.
@@ -58,6 +63,18 @@ impl Error {
     pub fn at(mut self, place: impl std::fmt::Display) -> Self {
         self.message = self.message.at(place);
         self
+    }
+
+    /// Says on standard output what became of each part: for work of which only parts failed.
+    #[must_use]
+    pub fn report(mut self, report: String) -> Self {
+        self.report = report;
+        self
+    }
+
+    /// What standard output gets: nothing, unless parts of the work were done.
+    pub(crate) fn parts(&self) -> &str {
+        &self.report
     }
 
     /// The exit code.

@@ -34,6 +34,8 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
         Err(error) => {
+            // A full disk must not hide what failed before.
+            let _ = output::write_stdout(error.parts());
             console.error(error.message());
             ExitCode::from(error.exit() as u8)
         }

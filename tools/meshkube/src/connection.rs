@@ -1,7 +1,7 @@
 //! From kubectl's flags to requests that end: every one is bounded in time.
 
 use crate::refusal;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use meshcore::{Error, Result};
 use std::path::PathBuf;
@@ -38,7 +38,22 @@ pub struct Connection {
     pub server: String,
     /// `tls-server-name` of the kubeconfig.
     pub tls_server_name: Option<String>,
-    timeout: Duration,
+    /// `proxy-url` of the kubeconfig; it may hold a password.
+    pub proxy_url: Option<String>,
+    /// What the server's certificate is checked with.
+    pub trust: Trust,
+    pub(crate) timeout: Duration,
+}
+
+/// What a server's certificate is checked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// These CAs, as DER: the kubeconfig's.
+    Authorities(Vec<Vec<u8>>),
+    /// The CAs of this machine: the kubeconfig names none.
+    System,
+    /// Nothing: the kubeconfig has `insecure-skip-tls-verify`.
+    Nothing,
 }
 
 impl Access {
@@ -53,28 +68,46 @@ impl Access {
 
     /// Connects to a context; nothing is sent yet.
     pub async fn connect(&self, kubeconfig: &Kubeconfig, context: &str) -> Result<Connection> {
-        if !kubeconfig.contexts.iter().any(|known| known.name == context) {
-            let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
-            let error = Error::usage(format!("the kubeconfig has no context {context:?}"));
-            return Err(if known.is_empty() {
-                error.hint("it has no contexts at all: is it the right file?")
-            } else {
-                error.hint(format!("it has: {}", known.join(", ")))
-            });
-        }
+        self.open(kubeconfig, context, true).await
+    }
+
+    /// The same without `--as`: for a kubeconfig whose own user is to be tried.
+    pub async fn connect_as_is(
+        &self,
+        kubeconfig: &Kubeconfig,
+        context: &str,
+    ) -> Result<Connection> {
+        self.open(kubeconfig, context, false).await
+    }
+
+    async fn open(
+        &self,
+        kubeconfig: &Kubeconfig,
+        context: &str,
+        impersonate: bool,
+    ) -> Result<Connection> {
+        require_context(kubeconfig, context)?;
         let options =
             KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-        let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
+        let mut config = Config::from_custom_kubeconfig(only(kubeconfig, context), &options)
             .await
             .map_err(|error| refusal::kubeconfig(&error).at(format!("context {context}")))?;
-        config.auth_info.impersonate = self.as_user.clone();
-        config.auth_info.impersonate_groups =
-            (!self.as_group.is_empty()).then(|| self.as_group.clone());
+        if impersonate {
+            config.auth_info.impersonate = self.as_user.clone();
+            config.auth_info.impersonate_groups =
+                (!self.as_group.is_empty()).then(|| self.as_group.clone());
+        }
         // The limit of `call` covers connecting, waiting and retrying together.
         config.connect_timeout = None;
         config.write_timeout = None;
         let tls_server_name = config.tls_server_name.clone();
+        let trust = match &config.root_cert {
+            _ if config.accept_invalid_certs => Trust::Nothing,
+            Some(authorities) => Trust::Authorities(authorities.clone()),
+            None => Trust::System,
+        };
         let server = server_of(kubeconfig, context);
+        let proxy_url = cluster_of(kubeconfig, context).and_then(|entry| entry.proxy_url.clone());
         let client = Client::try_from(config).map_err(|error| {
             refusal::request(&error, &server, "connect").at(format!("context {context}"))
         })?;
@@ -82,7 +115,8 @@ impl Access {
             Duration::ZERO => Duration::MAX,
             limit => limit,
         };
-        Ok(Connection { client, context: context.to_owned(), server, tls_server_name, timeout })
+        let context = context.to_owned();
+        Ok(Connection { client, context, server, tls_server_name, proxy_url, trust, timeout })
     }
 }
 
@@ -96,12 +130,16 @@ impl Connection {
         match tokio::time::timeout(self.timeout, request).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.refusal(&error, what)),
-            Err(_) => Err(Error::cluster(format!(
-                "context {}: {} does not answer within {:?} (to {what})",
-                self.context, self.server, self.timeout
-            ))
-            .hint("is the cluster up? --request-timeout sets the limit")),
+            Err(_) => Err(self.no_answer(what)),
         }
+    }
+
+    pub(crate) fn no_answer(&self, what: &str) -> Error {
+        Error::cluster(format!(
+            "context {}: {} does not answer within {:?} (to {what})",
+            self.context, self.server, self.timeout
+        ))
+        .hint("is the cluster up? --request-timeout sets the limit")
     }
 
     /// A failed request in plain words.
@@ -111,14 +149,51 @@ impl Connection {
     }
 }
 
-/// The address in the kubeconfig, as the user wrote it.
-fn server_of(kubeconfig: &Kubeconfig, context: &str) -> String {
+/// Fails with the contexts that there are when this one is not.
+pub fn require_context(kubeconfig: &Kubeconfig, context: &str) -> Result<()> {
+    if kubeconfig.contexts.iter().any(|known| known.name == context) {
+        return Ok(());
+    }
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
+    let error = Error::usage(format!("the kubeconfig has no context {context:?}"));
+    Err(if known.is_empty() {
+        error.hint("it has no contexts at all: is it the right file?")
+    } else {
+        error.hint(format!("it has: {}", known.join(", ")))
+    })
+}
+
+/// What one context needs of a kubeconfig: a copy of hundreds of others would cost more than all
+/// the rest.
+fn only(kubeconfig: &Kubeconfig, context: &str) -> Kubeconfig {
+    let contexts: Vec<_> =
+        kubeconfig.contexts.iter().filter(|named| named.name == context).cloned().collect();
+    let named = contexts.iter().find_map(|named| named.context.as_ref());
+    let cluster = named.map(|context| context.cluster.clone());
+    let user = named.and_then(|context| context.user.clone());
+    let clusters = kubeconfig.clusters.iter().filter(|c| Some(&c.name) == cluster.as_ref());
+    let users = kubeconfig.auth_infos.iter().filter(|u| Some(&u.name) == user.as_ref());
+    Kubeconfig {
+        clusters: clusters.cloned().collect(),
+        auth_infos: users.cloned().collect(),
+        contexts,
+        ..Kubeconfig::default()
+    }
+}
+
+/// The address of a context's API server in the kubeconfig, as the user wrote it; empty where
+/// there is none.
+#[must_use]
+pub fn server_of(kubeconfig: &Kubeconfig, context: &str) -> String {
+    cluster_of(kubeconfig, context).and_then(|entry| entry.server.clone()).unwrap_or_default()
+}
+
+fn cluster_of<'a>(kubeconfig: &'a Kubeconfig, context: &str) -> Option<&'a Cluster> {
     let context = kubeconfig.contexts.iter().find(|c| c.name == context);
     let name = context.and_then(|c| c.context.as_ref()).map(|c| &c.cluster);
     kubeconfig
         .clusters
         .iter()
         .find(|cluster| Some(&cluster.name) == name)
-        .and_then(|cluster| cluster.cluster.as_ref()?.server.clone())
-        .unwrap_or_default()
+        .and_then(|cluster| cluster.cluster.as_ref())
 }

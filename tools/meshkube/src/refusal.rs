@@ -86,7 +86,7 @@ fn kind(error: &kube::Error) -> String {
 }
 
 /// The innermost reason: layers above it only repeat that something failed.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

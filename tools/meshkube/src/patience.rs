@@ -1,0 +1,130 @@
+//! Requests that are made again while a server is busy or cannot be reached.
+
+use crate::Connection;
+use kube::client::AuthError;
+use meshcore::{Error, Result};
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long one server may fail before we give up on it: one for all requests to it, so that
+/// what comes after the first that gave up does not wait as long again.
+#[derive(Debug)]
+pub struct Patience {
+    limit: Duration,
+    failing_since: Cell<Option<Instant>>,
+    lost: RefCell<Option<Error>>,
+}
+
+impl Patience {
+    /// As long as `limit`.
+    #[must_use]
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, failing_since: Cell::new(None), lost: RefCell::new(None) }
+    }
+
+    /// Notes a failure: whether it is the last that is borne with.
+    fn ends_with(&self, error: &Error) -> bool {
+        let since = self.failing_since.get().unwrap_or_else(Instant::now);
+        self.failing_since.set(Some(since));
+        let is_lost = since.elapsed() >= self.limit;
+        if is_lost {
+            self.lost.replace(Some(error.clone()));
+        }
+        is_lost
+    }
+}
+
+/// Whether the same request may be answered later, and the pause that the server asks for.
+fn is_passing(error: &kube::Error) -> Option<Duration> {
+    match error {
+        kube::Error::Api(status) if matches!(status.code, 429 | 500 | 502..=599) => {
+            let asked = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+            Some(Duration::from_secs(asked.into()))
+        }
+        // A wrong certificate and wrong credentials stay wrong.
+        kube::Error::Service(error) => {
+            let is_final = error.downcast_ref::<AuthError>().is_some()
+                || crate::refusal::chain(error.as_ref()).contains("certificate");
+            (!is_final).then_some(Duration::ZERO)
+        }
+        kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => Some(Duration::ZERO),
+        _ => None,
+    }
+}
+
+impl Connection {
+    /// Makes a request, and makes it again after 429, 5xx and lost connections until the patience
+    /// with this server is at its end; never after another 4xx. `what` completes "cannot …".
+    pub async fn persist<T, F: Future<Output = kube::Result<T>>>(
+        &self,
+        what: &str,
+        patience: &Patience,
+        request: impl Fn() -> F,
+    ) -> Result<T> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(error) = patience.lost.borrow().clone() {
+                return Err(error);
+            }
+            let (asked, error) = match tokio::time::timeout(self.timeout, request()).await {
+                Ok(Ok(answer)) => {
+                    patience.failing_since.set(None);
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => match is_passing(&error) {
+                    Some(asked) => (asked, self.refusal(&error, what)),
+                    None => return Err(self.refusal(&error, what)),
+                },
+                Err(_) => (Duration::ZERO, self.no_answer(what)),
+            };
+            if patience.ends_with(&error) {
+                return Err(error);
+            }
+            tokio::time::sleep(pause.max(asked)).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        for (code, again) in [
+            (400, false),
+            (401, false),
+            (403, false),
+            (404, false),
+            (409, false),
+            (422, false),
+            (429, true),
+            (500, true),
+            (501, false),
+            (503, true),
+            (504, true),
+        ] {
+            let status = Status::failure("no", "No").with_code(code).boxed();
+            assert_eq!(is_passing(&kube::Error::Api(status)).is_some(), again, "{code}");
+        }
+        let lost = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(is_passing(&kube::Error::Service(Box::new(lost))).is_some());
+        let wrong = std::io::Error::other("invalid peer certificate: UnknownIssuer");
+        assert!(is_passing(&kube::Error::Service(Box::new(wrong))).is_none());
+    }
+
+    #[test]
+    fn patience_ends_for_all_requests_together() {
+        let patience = Patience::new(Duration::ZERO);
+        assert!(patience.ends_with(&Error::cluster("down")));
+        assert_eq!(patience.lost.borrow().as_ref(), Some(&Error::cluster("down")));
+        let patience = Patience::new(Duration::MAX);
+        assert!(!patience.ends_with(&Error::cluster("down")));
+        assert!(patience.lost.borrow().is_none() && patience.failing_since.get().is_some());
+    }
+}
