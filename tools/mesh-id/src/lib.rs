@@ -123,13 +123,13 @@ fn read_project(document: &Document<'_>) -> Result<Option<(String, u64)>> {
 /// do not.
 fn long_id(cluster: &Cluster) -> Option<Message> {
     let id = cluster.id.as_deref().filter(|id| id.len() > 63)?;
-    let text =
-        format!("its ID has {} characters, and remote secrets are made for 63: {id}", id.len());
-    Some(
-        Message::new(text)
-            .at(format!("cluster {}", cluster.label()))
-            .hint("install it with a shorter clusterName"),
-    )
+    let text = format!(
+        "its ID has {} characters, and istioctl's remote secrets end at 63: {id}",
+        id.len()
+    );
+    Some(Message::new(text).at(format!("cluster {}", cluster.label())).hint(
+        "mesh-remote-secret makes them for up to 233; or install it with a shorter clusterName",
+    ))
 }
 
 fn shared_vpc(cluster: &Cluster) -> Message {

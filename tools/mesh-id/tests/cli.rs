@@ -115,6 +115,6 @@ fn clusters_off_google_take_the_fleet() {
 fn an_id_too_long_for_a_remote_secret_is_warned_of() {
     let long = gke(&"p".repeat(30), "northamerica-northeast1-a", &"c".repeat(30));
     tool(&[]).write_stdin(long).assert().success().stderr(predicate::str::contains(
-        "its ID has 90 characters, and remote secrets are made for 63",
+        "its ID has 90 characters, and istioctl's remote secrets end at 63",
     ));
 }

@@ -1,127 +1,150 @@
 //! The service account that other clusters read a cluster with, and its rights.
 
-use meshcore::{Error, Result};
+use crate::rights::{Role, namespace_rules, rules};
+use meshcore::{Error, IstioVersion, Result};
 use meshkube::k8s_openapi::api::core::v1::ServiceAccount;
-use meshkube::k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use meshkube::k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, Role as NamespaceRole, RoleBinding,
+};
+use meshkube::kube::Resource;
 use meshkube::kube::api::{Api, Patch, PatchParams};
 use meshkube::{Connection, MANAGER};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::fmt::Debug;
 
 /// The service account that Istio's charts make for this purpose.
 pub const DEFAULT: &str = "istio-reader-service-account";
 
-/// The objects that Istio's chart `istio-discovery` renders as `reader-clusterrole.yaml` (1.30),
-/// for one service account.
-pub fn objects(namespace: &str, account: &str) -> [Value; 3] {
-    let role = if account == DEFAULT {
-        format!("istio-reader-clusterrole-{namespace}")
-    } else {
-        format!("{account}-{namespace}")
-    };
-    let labels = json!({"app.kubernetes.io/managed-by": "meshutils", "app": "istio-reader"});
-    let rbac = "rbac.authorization.k8s.io";
-    let read = ["get", "list", "watch"];
-    let istio = [
-        "config.istio.io",
-        "security.istio.io",
-        "networking.istio.io",
-        "authentication.istio.io",
-        "rbac.istio.io",
-        "telemetry.istio.io",
-        "extensions.istio.io",
-    ];
-    let core = [
-        "endpoints",
-        "pods",
-        "services",
-        "nodes",
-        "replicationcontrollers",
-        "namespaces",
-        "secrets",
-        "configmaps",
-    ];
-    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
-    [
-        json!({
-            "apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"name": account, "namespace": namespace, "labels": labels},
-        }),
-        json!({
-            "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole",
-            "metadata": {"name": role, "labels": labels},
-            "rules": [
-                rule(&istio, &["*"], &read),
-                rule(&[""], &core, &read),
-                rule(&["networking.istio.io"], &["workloadentries"], &read),
-                rule(&["gateway.networking.k8s.io"], &["gateways"], &read),
-                rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], &read),
-                rule(&["discovery.k8s.io"], &["endpointslices"], &read),
-                rule(&["multicluster.x-k8s.io"], &["serviceexports"],
-                    &["get", "list", "watch", "create", "delete"]),
-                rule(&["multicluster.x-k8s.io"], &["serviceimports"], &read),
-                rule(&["apps"], &["replicasets"], &read),
-                rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"]),
-                rule(&["authorization.k8s.io"], &["subjectaccessreviews"], &["create"]),
-            ],
-        }),
-        json!({
-            "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding",
-            "metadata": {"name": role, "labels": labels},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        }),
-    ]
+/// A service account and what it may read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// Istio's namespace.
+    pub namespace: &'a str,
+    /// The service account's name.
+    pub account: &'a str,
+    /// What it may read.
+    pub role: Role,
+    /// The Istio of those that read with it; the newest when empty.
+    pub versions: &'a [IstioVersion],
 }
 
-/// Makes the account, its role and binding; what is there already stays as it is.
-pub async fn create(
-    cluster: &Connection,
-    namespace: &str,
-    account: &str,
-) -> Result<ServiceAccount> {
-    let [service_account, role, binding] = objects(namespace, account);
-    let client = || cluster.client.clone();
-    let apply = PatchParams::apply(MANAGER);
-    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let roles: Api<ClusterRole> = Api::all(client());
-    let role_name = name(&role);
-    cluster
-        .call(
-            &format!("create cluster role {role_name}"),
-            roles.patch(&role_name, &apply, &Patch::Apply(role)),
-        )
-        .await?;
-    let bindings: Api<ClusterRoleBinding> = Api::all(client());
-    cluster
-        .call(
-            &format!("create cluster role binding {role_name}"),
-            bindings.patch(&role_name, &apply, &Patch::Apply(binding)),
-        )
-        .await?;
-    // The account comes last: where it is, its rights are complete.
-    let accounts: Api<ServiceAccount> = Api::namespaced(client(), namespace);
-    cluster
-        .call(
-            &format!("create service account {namespace}/{account}"),
-            accounts.patch(account, &apply, &Patch::Apply(service_account)),
-        )
-        .await
-        .map_err(|error: Error| {
+/// The objects of a reader.
+struct Objects {
+    account: Value,
+    role: Value,
+    binding: Value,
+    /// Rights in Istio's namespace alone: role and binding.
+    local: Option<(Value, Value)>,
+}
+
+impl Reader<'_> {
+    fn objects(self) -> Objects {
+        let Self { namespace, account, role, versions } = self;
+        let name = match role {
+            // As in Istio's chart `istio-discovery`, `reader-clusterrole.yaml`.
+            Role::Full if account == DEFAULT => format!("istio-reader-clusterrole-{namespace}"),
+            Role::Full => format!("{account}-{namespace}"),
+            Role::Least | Role::NoSecrets => format!("{account}-least-{namespace}"),
+        };
+        let labels = json!({"app.kubernetes.io/managed-by": "meshutils", "app": "istio-reader"});
+        let api = "rbac.authorization.k8s.io";
+        let object = |kind: &str, rest: Value| {
+            let mut object = json!({
+                "apiVersion": format!("{api}/v1"), "kind": kind,
+                "metadata": {"name": name, "labels": labels},
+            });
+            object.as_object_mut().into_iter().for_each(|object| {
+                object.extend(rest.as_object().cloned().unwrap_or_default());
+            });
+            object
+        };
+        let binding = |kind: &str, role: &str| {
+            let binding = json!({
+                "roleRef": {"apiGroup": api, "kind": role, "name": name},
+                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+            });
+            object(kind, binding)
+        };
+        let here = |mut object: Value| {
+            object["metadata"]["namespace"] = json!(namespace);
+            object
+        };
+        let local = namespace_rules(role, versions).map(|rules| {
+            let role = here(object("Role", json!({"rules": rules})));
+            (role, here(binding("RoleBinding", "Role")))
+        });
+        Objects {
+            account: json!({
+                "apiVersion": "v1", "kind": "ServiceAccount",
+                "metadata": {"name": account, "namespace": namespace, "labels": labels},
+            }),
+            role: object("ClusterRole", json!({"rules": rules(role, versions)})),
+            binding: binding("ClusterRoleBinding", "ClusterRole"),
+            local,
+        }
+    }
+
+    /// Makes the account, its role and binding.
+    pub async fn create(self, cluster: &Connection) -> Result<ServiceAccount> {
+        let Objects { account, role, binding, local } = self.objects();
+        let client = || cluster.client.clone();
+        let namespace = self.namespace;
+        let outside = |error: Error| {
             error.hint(format!("the namespace {namespace} must be there: it is Istio's own"))
-        })
+        };
+        apply::<ClusterRole>(cluster, Api::all(client()), role).await?;
+        apply::<ClusterRoleBinding>(cluster, Api::all(client()), binding).await?;
+        if let Some((role, binding)) = local {
+            let roles = Api::namespaced(client(), namespace);
+            apply::<NamespaceRole>(cluster, roles, role).await.map_err(outside)?;
+            let bindings = Api::namespaced(client(), namespace);
+            apply::<RoleBinding>(cluster, bindings, binding).await.map_err(outside)?;
+        }
+        // The account comes last: where it is, its rights are complete.
+        apply(cluster, Api::namespaced(client(), namespace), account).await.map_err(outside)
+    }
+}
+
+async fn apply<K>(cluster: &Connection, api: Api<K>, object: Value) -> Result<K>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Serialize,
+{
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let what = format!("create {} {name}", object["kind"].as_str().unwrap_or_default());
+    let params = PatchParams::apply(MANAGER);
+    cluster.call(&what, api.patch(&name, &params, &Patch::Apply(object))).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn objects(account: &str, role: Role, versions: &[IstioVersion]) -> Objects {
+        Reader { namespace: "istio-system", account, role, versions }.objects()
+    }
+
     #[test]
     fn the_binding_joins_role_and_account() {
-        let [account, role, binding] = objects("istio-system", DEFAULT);
-        assert_eq!(role["metadata"]["name"], "istio-reader-clusterrole-istio-system");
-        assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
-        assert_eq!(binding["subjects"][0]["name"], account["metadata"]["name"]);
-        let [_, role, _] = objects("istio-system", "mine");
-        assert_eq!(role["metadata"]["name"], "mine-istio-system");
+        let full = objects(DEFAULT, Role::Full, &[]);
+        assert_eq!(full.role["metadata"]["name"], "istio-reader-clusterrole-istio-system");
+        assert_eq!(full.binding["roleRef"]["name"], full.role["metadata"]["name"]);
+        assert_eq!(full.binding["subjects"][0]["name"], full.account["metadata"]["name"]);
+        // As istioctl's: no more than account, role and binding.
+        assert!(full.local.is_none());
+        let mine = objects("mine", Role::Full, &[]);
+        assert_eq!(mine.role["metadata"]["name"], "mine-istio-system");
+    }
+
+    #[test]
+    fn the_least_role_has_a_name_of_its_own() {
+        let least = objects("mine", Role::Least, &["1.29".parse().unwrap()]);
+        assert_eq!(least.role["metadata"]["name"], "mine-least-istio-system");
+        let (role, binding) = least.local.unwrap();
+        assert_eq!(role["metadata"]["namespace"], "istio-system");
+        assert_eq!(binding["metadata"]["namespace"], "istio-system");
+        assert_eq!(binding["roleRef"]["kind"], "Role");
+        assert!(objects("mine", Role::Least, &["1.28".parse().unwrap()]).local.is_none());
     }
 }
