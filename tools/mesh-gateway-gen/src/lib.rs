@@ -1,58 +1,135 @@
-//! Writes the east-west gateway of a cluster as `samples/multicluster/gen-eastwest-gateway.sh`
-//! of the cluster's Istio version does, with values that keep their type in YAML.
+//! Writes the east-west gateway of clusters: as `samples/multicluster/gen-eastwest-gateway.sh` of
+//! the cluster's Istio version does, with values that keep their type in YAML, or for helm, for
+//! the Gateway API, or as plain objects.
 
 mod gateway;
+mod gateway_api;
+mod helm;
+mod iop;
+mod load_balancer;
+mod manifests;
 mod names;
+mod platform;
+mod ranges;
+mod records;
+mod replicas;
+mod request;
 
-pub use gateway::{CertProvider, Form, Gateway, Member};
-pub use names::{Identifier, Network};
+pub use gateway::{Injected, Site};
+pub use gateway_api::{Ambient, GatewayApi};
+pub use iop::{Form, Member, Operator};
+pub use load_balancer::{Exposure, LoadBalancer, Service};
+pub use manifests::KubernetesVersion;
+pub use names::{Annotation, Identifier, Network};
+pub use platform::{Authority, CertProvider, Platform};
+pub use replicas::Replicas;
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Outcome, Result, yaml};
+use meshcore::{Console, DnsLabel, IstioVersion, Outcome, Result, yaml};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh-gateway-gen --network network1
-  mesh-gateway-gen --network network1 --revision asm-11910-9 --istio-version 1.19.10-asm.9";
+  mesh-gateway-gen --network network1 --revision asm-11910-9 --istio-version 1.19.10-asm.9
+  gcloud container clusters list --format=json | mesh-id | mesh-gateway-gen -f - -o manifests --load-balancer internal";
 
-/// Write the east-west gateway of a cluster as an IstioOperator
+/// Write the east-west gateway of clusters, for istioctl, helm or kubectl
 ///
-/// Traffic from other networks enters a cluster through its east-west gateway. The object is
-/// the one that gen-eastwest-gateway.sh of the Istio version prints; pipe it into
-/// `istioctl install -y -f -`. Nothing is read.
+/// Traffic from other networks enters a cluster through its east-west gateway. The IstioOperator
+/// is the one that gen-eastwest-gateway.sh of the Istio version prints: pipe it into
+/// `istioctl install -y -f -`. With -f each cluster gets a gateway, whose objects name it in the
+/// annotation `meshutils/cluster`; clusters that share a network and cannot reach each other's
+/// pods are refused.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-gateway-gen", version, before_help = EXAMPLES)]
 pub struct Args {
+    /// Clusters that need gateways, as mesh-id writes them ("-": stdin); may be repeated
+    #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["network", "single_cluster"])]
+    files: Vec<PathBuf>,
+    /// Form of the gateway
+    #[arg(short, long, value_enum, default_value = "iop")]
+    output: Format,
     /// Network of the cluster's pods; networks that cannot route to each other differ in name
     #[arg(long, value_name = "NAME")]
     network: Option<Network>,
     /// Revision of the control plane that runs the gateway, as asm-11910-9
     #[arg(long, value_parser = DnsLabel::parse)]
     revision: Option<DnsLabel>,
-    /// Name by which istiod knows the cluster (needed before Istio 1.12, then not used)
+    /// Name by which istiod knows the cluster (used before Istio 1.12); with -f the one cluster to
+    /// write for
     #[arg(long, value_name = "NAME")]
     cluster: Option<Identifier>,
-    /// ID of the mesh, as proj-NUMBER (needed before Istio 1.12, then not used)
+    /// ID of the mesh, as proj-NUMBER (used before Istio 1.12)
     #[arg(long, value_name = "ID")]
     mesh: Option<Identifier>,
     /// Gateway of a mesh of one cluster: for machines outside it, not for other networks
     #[arg(long)]
     single_cluster: bool,
-    /// Who signs istiod's certificate; kubernetes only before Istio 1.23
-    #[arg(long, value_enum, value_name = "PROVIDER")]
-    cert_provider: Option<CertProvider>,
-    /// Istio or ASM version of the cluster, as 1.19.10-asm.9, 1.8 or newer [default: the newest]
-    #[arg(long, value_name = "VERSION", value_parser = with_script)]
+    /// Gateway of an ambient mesh (Istio 1.27); istiod needs `AMBIENT_ENABLE_MULTI_NETWORK=true`
+    #[arg(long)]
+    ambient: bool,
+    /// With -f: VPC networks that differ are joined by peering or VPN
+    #[arg(long)]
+    peered: bool,
+    /// Istio version of the cluster, 1.8 or newer [default: the newest]; --asm-version is the same,
+    /// as 1.19.10-asm.9
+    #[arg(long, alias = "asm-version", value_name = "VERSION", value_parser = with_script)]
     istio_version: Option<IstioVersion>,
-    /// Form of the object
-    #[arg(short, long, value_enum, default_value = "yaml")]
-    output: Format,
+    /// Kubernetes version of the cluster, as 1.20: the APIs of -o manifests [default: the newest]
+    #[arg(long, value_name = "VERSION")]
+    kubernetes_version: Option<KubernetesVersion>,
+    /// Namespace of the gateway [default: istio-system]
+    #[arg(short, long, value_parser = DnsLabel::parse)]
+    namespace: Option<DnsLabel>,
+    /// Number of pods: 2, or between 2 and 5 by their load: 2-5 [default: 1-5]
+    #[arg(long, value_name = "N")]
+    replicas: Option<Replicas>,
+    /// What the cluster runs on, where its record does not tell: gke, onprem, eks, aks, attached
+    #[arg(long, value_enum, hide_possible_values = true)]
+    platform: Option<Platform>,
+    /// Who signs the workloads' certificates: mesh-ca, cas or istio-ca; chooses --cert-provider as
+    /// Google's guide for clusters off Google Cloud does
+    #[arg(long, value_enum, hide_possible_values = true, conflicts_with = "cert_provider")]
+    ca: Option<Authority>,
+    /// Who signs istiod's certificate: istiod, or kubernetes before Istio 1.23
+    #[arg(long, value_enum, value_name = "PROVIDER", hide_possible_values = true)]
+    cert_provider: Option<CertProvider>,
+    /// Who can reach the gateway: external for the internet, internal for the VPC network (EKS:
+    /// by an NLB of the AWS Load Balancer Controller)
+    #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true)]
+    load_balancer: Option<Exposure>,
+    /// Let other regions reach an internal load balancer of GKE
+    #[arg(long)]
+    global_access: bool,
+    /// Fixed address of the load balancer
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
+    /// Let in only these ranges, as mesh-cidrs writes them ("-": stdin)
+    #[arg(long, value_name = "FILE")]
+    source_ranges: Option<PathBuf>,
+    /// Let in every address, where the ranges say so
+    #[arg(long, requires = "source_ranges")]
+    allow_any_source: bool,
+    /// Further annotation of the gateway's Service; may be repeated
+    #[arg(long = "annotation", value_name = "KEY=VALUE")]
+    annotations: Vec<Annotation>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    Yaml,
+    /// IstioOperator for istioctl
+    #[value(alias = "yaml")]
+    Iop,
+    /// The same as JSON
     Json,
+    /// Values for the chart istio/gateway
+    Helm,
+    /// Gateway of an ambient mesh
+    GatewayApi,
+    /// Deployment, Service and all else, for kubectl
+    Manifests,
 }
 
 /// Reads a version whose release has the script.
@@ -65,102 +142,31 @@ fn with_script(text: &str) -> Result<IstioVersion, &'static str> {
     }
 }
 
-/// Writes the gateway that the flags describe.
+/// Writes the gateways that the flags and records describe.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    let gateway = Gateway { form: args.form()?, cert_provider: args.cert_provider()? };
-    let manifest = gateway.manifest();
-    for warning in args.warnings() {
-        console.warn(&warning);
+    // What is wrong with the flags is said before anything is read.
+    let back_end = args.back_end()?;
+    let (places, mut warnings) = args.places(back_end)?;
+    let load_balancer = args.load_balancer()?;
+    let mut objects = Vec::new();
+    for place in &places {
+        objects.extend(args.objects(place, back_end, &load_balancer)?);
+        warnings.extend(load_balancer.warning(place.platform));
+    }
+    warnings.extend(args.warnings(&places, back_end));
+    warnings.dedup();
+    for warning in &warnings {
+        console.warn(warning);
     }
     Ok(Outcome::done(match args.output {
-        Format::Yaml => yaml::document_text(&manifest),
-        Format::Json => format!("{manifest:#}\n"),
+        Format::Json => json_text(&objects),
+        _ => yaml::stream(&objects),
     }))
 }
 
-impl Args {
-    fn form(&self) -> Result<Form> {
-        let revision = self.revision.clone();
-        Ok(match self.istio_version {
-            Some(version) if version.minor() == 8 && version.patch() == Some(0) => match revision {
-                None => Form::V1_8_0(self.member(version)?),
-                Some(_) => {
-                    return Err(Error::usage("--revision: the gateway of Istio 1.8.0 has none")
-                        .hint("Istio 1.8.1 and newer have it: is --istio-version right?"));
-                }
-            },
-            Some(version) if version.minor() < 11 => Form::V1_8_1(self.member(version)?, revision),
-            Some(version) if version.minor() < 12 => Form::V1_11(self.member(version)?, revision),
-            _ => Form::V1_12(self.network()?, revision),
-        })
-    }
-
-    /// The network, or none for a single cluster.
-    fn network(&self) -> Result<Option<Network>> {
-        match &self.network {
-            _ if self.single_cluster => Ok(None),
-            Some(network) => Ok(Some(network.clone())),
-            None => Err(Error::usage("--network is missing").hint(
-                "name the network of the cluster's pods (network1), or give --single-cluster",
-            )),
-        }
-    }
-
-    /// What gateways before 1.12 say of their cluster, or nothing for a single cluster.
-    fn member(&self, version: IstioVersion) -> Result<Option<Member>> {
-        let Some(network) = self.network()? else { return Ok(None) };
-        let missing = |flag| {
-            Error::usage(format!("{flag} is missing: the gateway of Istio {version} names it"))
-                .hint("before Istio 1.12 it needs --cluster and --mesh, or --single-cluster")
-        };
-        Ok(Some(Member {
-            network,
-            cluster: self.cluster.clone().ok_or_else(|| missing("--cluster"))?,
-            mesh: self.mesh.clone().ok_or_else(|| missing("--mesh"))?,
-        }))
-    }
-
-    fn cert_provider(&self) -> Result<Option<CertProvider>> {
-        if self.cert_provider != Some(CertProvider::Kubernetes) {
-            return Ok(self.cert_provider);
-        }
-        let refused = "--cert-provider kubernetes: istiod refuses it from Istio 1.23 on";
-        match self.istio_version {
-            Some(version) if version.minor() < 23 => Ok(self.cert_provider),
-            Some(_) => Err(Error::usage(refused).hint("use istiod, or leave the flag out")),
-            None => Err(Error::usage(refused)
-                .hint("for an older Istio name it, as --istio-version 1.19; else use istiod")),
-        }
-    }
-
-    fn warnings(&self) -> Vec<Message> {
-        let spans_networks = !self.single_cluster;
-        let names_cluster =
-            spans_networks && self.istio_version.is_some_and(|version| version.minor() < 12);
-        let why = if spans_networks {
-            "from Istio 1.12 on the gateway does not name it"
-        } else {
-            "the gateway of a single cluster does not name it"
-        };
-        let unused = [
-            ("--network", self.network.is_some() && !spans_networks),
-            ("--cluster", self.cluster.is_some() && !names_cluster),
-            ("--mesh", self.mesh.is_some() && !names_cluster),
-        ];
-        let mut warnings: Vec<Message> = unused
-            .iter()
-            .filter(|(_, is_unused)| *is_unused)
-            .map(|(flag, _)| Message::new(format!("{flag} is given and not used: {why}")))
-            .collect();
-        if spans_networks && self.network.as_ref().is_some_and(Network::is_default) {
-            warnings.push(
-                Message::new(
-                    "network \"default\": clusters on networks of one name are taken for directly \
-                     routable, and traffic between them goes past this gateway",
-                )
-                .hint("give each network its own name, as network1 and network2"),
-            );
-        }
-        warnings
+fn json_text(objects: &[Value]) -> String {
+    match objects {
+        [object] => format!("{object:#}\n"),
+        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
     }
 }

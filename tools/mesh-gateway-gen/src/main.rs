@@ -1,4 +1,4 @@
-//! Write the east-west gateway of a cluster as an IstioOperator.
+//! Write the east-west gateway of clusters, for istioctl, helm or kubectl.
 
 fn main() -> std::process::ExitCode {
     meshcore::main(mesh_gateway_gen::run)
