@@ -1,6 +1,6 @@
 //! What holds for every program: one table, and every program must be in it.
 
-use mesh_tests::samples::{GCLOUD, KUBECONFIG, TAGGED, TWO_CLUSTERS};
+use mesh_tests::samples::{GCLOUD, KUBECONFIG, RECORD, REMOTE_SECRET, TAGGED, TWO_CLUSTERS};
 use mesh_tests::{Ran, programs, run};
 use std::process::{Command, Stdio};
 
@@ -19,7 +19,15 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 15] = [
+    Program {
+        name: "mesh-apply",
+        answers: None,
+        reads: Some(&["--context", "a"]),
+        reads_lines: false,
+        // It says of each object that it failed: its own tests look at that.
+        asks: None,
+    },
     Program {
         name: "mesh-authnets",
         answers: Some((&["--enable", "-q"], TWO_CLUSTERS)),
@@ -77,6 +85,13 @@ const PROGRAMS: [Program; 12] = [
         asks: None,
     },
     Program {
+        name: "mesh-install-gen",
+        answers: Some((&[], RECORD)),
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
         name: "mesh-label-ns",
         answers: Some((&["--rev", "r"], NAMESPACE)),
         reads: Some(&["--rev", "r"]),
@@ -100,6 +115,13 @@ const PROGRAMS: [Program; 12] = [
     Program {
         name: "mesh-remote-secret",
         answers: None,
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: Some(&["--context", "down"]),
+    },
+    Program {
+        name: "mesh-secret-lint",
+        answers: Some((&[], REMOTE_SECRET)),
         reads: Some(&[]),
         reads_lines: false,
         asks: Some(&["--context", "down"]),

@@ -4,7 +4,8 @@ use mesh_tests::{programs, root};
 use std::process::Command;
 
 /// Tools that reach API servers; all others are pure filters.
-const LIVE: [&str; 2] = ["mesh-label-ns", "mesh-remote-secret"];
+const LIVE: [&str; 4] =
+    ["mesh-apply", "mesh-label-ns", "mesh-remote-secret", "mesh-secret-lint"];
 
 #[test]
 fn pure_tools_link_neither_kube_nor_tokio() {

@@ -17,3 +17,12 @@ pub const TWO_CLUSTERS: &str = r#"[
 /// A kubeconfig with one context and nothing behind it.
 pub const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [],
     "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
+
+/// A cluster record with all that an installation needs.
+pub const RECORD: &str = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "a",
+    "id": "a", "network": "network1", "meshId": "mesh1"}"#;
+
+/// A remote Secret of which there is one thing to say: its token is no JWT.
+pub const REMOTE_SECRET: &str = r#"{"kind": "Secret", "metadata": {"name": "istio-remote-secret-a",
+    "namespace": "istio-system", "labels": {"istio/multiCluster": "true"}}, "stringData": {"a":
+    "{clusters: [{name: c, cluster: {server: 'https://a.example.com'}}], users: [{name: u, user: {token: t}}], contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}"}}"#;

@@ -4,14 +4,17 @@
 //! counted as ignored and named together with what they lack; nothing here ever uses the
 //! clusters of the user's own kubeconfig.
 
+mod apply;
 mod clusters;
 mod clusters_tool;
 mod examples;
+mod five;
 mod gcloud;
 mod instructions;
 mod join_mesh;
 mod label_ns;
 mod remote_secret;
+mod secret_lint;
 mod stand_in;
 mod testbed;
 mod yaml;
@@ -38,6 +41,8 @@ fn main() {
         yaml::TESTS,
         clusters_tool::TESTS,
         remote_secret::TESTS,
+        secret_lint::TESTS,
+        apply::TESTS,
         label_ns::TESTS,
         join_mesh::TESTS,
         gcloud::TESTS,

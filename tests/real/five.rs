@@ -1,0 +1,119 @@
+//! Five clusters of a test's own, one of whose API servers can be killed and started again.
+
+use crate::clusters::{shell_command, wait_for};
+use mesh_tests::{Ran, root, run};
+use serde_json::Value;
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// They end with this value, and with this process.
+pub struct Five {
+    testbed: Child,
+    dir: PathBuf,
+    /// How to start a killed API server again: directory and command line.
+    killed: Cell<Option<(PathBuf, Vec<String>)>>,
+    restarted: Cell<Option<Child>>,
+}
+
+impl Five {
+    pub const CONTEXTS: [&str; 5] = ["cluster1", "cluster2", "cluster3", "cluster4", "cluster5"];
+
+    pub fn start() -> Self {
+        // It runs for as long as this process holds its standard input open.
+        let script = "echo \"$MESH_TESTBED_DIR\"; cat";
+        let mut testbed = Command::new(root().join("scripts/testbed"))
+            .args(["run", "-n", "5", "--istio", "--", "sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the test bed starts");
+        let mut line = String::new();
+        let stdout = testbed.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it says its directory");
+        let dir = PathBuf::from(line.trim());
+        assert!(dir.join("kubeconfig").is_file(), "the test bed did not start");
+        Self { testbed, dir, killed: Cell::new(None), restarted: Cell::new(None) }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn command(&self, script: &str) -> Command {
+        let mut command = shell_command();
+        command.args(["-c", script]).env("KUBECONFIG", self.dir.join("kubeconfig"));
+        command
+    }
+
+    /// A shell command line that sees the five clusters and our programs.
+    pub fn shell(&self, script: &str) -> Ran {
+        run(&mut self.command(script), "")
+    }
+
+    pub fn get(&self, context: &str, args: &[&str]) -> Value {
+        let script = format!("kubectl --context {context} get -o json {}", args.join(" "));
+        serde_json::from_str(&self.shell(&script).ok()).expect("kubectl writes JSON")
+    }
+
+    /// Does something while a command line runs.
+    pub fn while_it_runs(&self, script: &str, what: impl FnOnce(&Self)) -> Ran {
+        let mut command = self.command(script);
+        let running = std::thread::spawn(move || run(&mut command, ""));
+        what(self);
+        running.join().expect("it ran")
+    }
+
+    pub fn wait_for_first_configmap(&self, context: &str) {
+        wait_for("the first object of the run", || {
+            let script = format!("kubectl --context {context} get configmaps -n default -o name");
+            self.shell(&script).stdout.contains("/m0\n").then_some(())
+        });
+    }
+
+    fn pid_file(&self, cluster: usize) -> PathBuf {
+        self.dir.join(format!("cluster{cluster}/run/kube-apiserver"))
+    }
+
+    pub fn kill_api_server(&self, cluster: usize) {
+        let file = std::fs::read_to_string(self.pid_file(cluster)).expect("it has a pid file");
+        let pid = file.split(' ').next().expect("the pid comes first").to_owned();
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it runs");
+        let line = line.split_terminator('\0').map(str::to_owned).collect();
+        let home = std::fs::read_link(format!("/proc/{pid}/cwd")).expect("it runs");
+        let killed = Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs");
+        assert!(killed.success());
+        self.killed.set(Some((home, line)));
+    }
+
+    /// Starts it again as it was, and waits until it is ready.
+    pub fn restart_api_server(&self, cluster: usize) {
+        let (home, line) = self.killed.take().expect("one was killed");
+        let child = Command::new(&line[0])
+            .args(&line[1..])
+            .current_dir(home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        self.restarted.set(Some(child));
+        wait_for("the API server", || {
+            let script = format!("kubectl --context cluster{cluster} get --raw=/readyz");
+            (self.shell(&script).code == Some(0)).then_some(())
+        });
+    }
+}
+
+impl Drop for Five {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.restarted.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+        drop(self.testbed.stdin.take());
+        let _ = self.testbed.wait();
+    }
+}

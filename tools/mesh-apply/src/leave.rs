@@ -1,0 +1,207 @@
+//! Taking a cluster out of the mesh: the others lose its credentials, and it loses theirs.
+
+use crate::manifest::Access;
+use crate::placement::{Target, Targets};
+use crate::report::Done;
+use crate::work::{Worker, each, secret_id};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use meshcore::{Console, Message, Result};
+use serde_json::Value;
+
+/// A remote Secret as it lies in a cluster. No `Debug`: it is made of one that has credentials.
+struct Found {
+    name: String,
+    gives_access: Vec<Access>,
+}
+
+fn found(secret: &Value) -> Found {
+    let server = |value: &Value| {
+        let text = STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
+        let config: Value = serde_yaml::from_slice(&text).unwrap_or_default();
+        config["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default().to_owned()
+    };
+    let data = secret["data"].as_object();
+    let access =
+        |(key, value): (&String, &Value)| Access { cluster: key.clone(), server: server(value) };
+    Found {
+        name: secret["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+        gives_access: data.into_iter().flatten().map(access).collect(),
+    }
+}
+
+/// What is to be done with a Secret for one cluster to lose its place in it.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Delete,
+    RemoveKey,
+}
+
+fn step(secret: &Found, key: &str) -> Option<Step> {
+    let has = secret.gives_access.iter().any(|access| access.cluster == key);
+    let step = if secret.gives_access.len() == 1 { Step::Delete } else { Step::RemoveKey };
+    has.then_some(step)
+}
+
+/// The clusters that the leaving one is: the target of that name, or else those with the server
+/// that the others' Secrets have for it.
+fn leaving(targets: &Targets<'_>, key: &str, secrets: &[Result<Vec<Found>>]) -> Vec<usize> {
+    let mut all: Vec<usize> = targets.find(key).into_iter().collect();
+    let accesses = secrets.iter().flatten().flatten().flat_map(|secret| &secret.gives_access);
+    all.extend(accesses.filter(|access| access.cluster == key).flat_map(|a| targets.of(a)));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What to do, from the flags.
+pub struct Leave<'a> {
+    /// The cluster's ID, name or context.
+    pub cluster: &'a str,
+    /// Istio's namespace.
+    pub namespace: &'a str,
+    /// Clusters worked on at once.
+    pub at_once: usize,
+}
+
+/// Removes a cluster from the mesh of `targets`. Where it is one of them, it loses its credentials
+/// for the others, and its tokens that the others had are revoked; when it cannot be reached, that
+/// is a warning: it is out of the mesh all the same. `workers` are the targets', in their order.
+pub async fn run(
+    leave: &Leave<'_>,
+    targets: &[Target],
+    workers: &[Result<Worker<'_>>],
+    console: &Console,
+) -> Result<Vec<Done>> {
+    let index = Targets::new(targets)?;
+    let key = index.find(leave.cluster).and_then(|i| targets[i].id.as_deref());
+    let key = key.unwrap_or(leave.cluster);
+    let looks = workers.iter().map(|worker| async { Ok(look(worker, leave.namespace).await) });
+    let secrets: Vec<Result<Vec<Found>>> = each(looks, leave.at_once).await?;
+    let leaving = leaving(&index, key, &secrets);
+    let one = |i: usize| {
+        let (worker, secrets, leaving) = (&workers[i], &secrets[i], &leaving);
+        async move {
+            match (worker, secrets) {
+                (Ok(worker), Ok(secrets)) if leaving.contains(&i) => {
+                    Ok(worker.forget_peers(leave.namespace, secrets).await)
+                }
+                (Ok(worker), Ok(secrets)) => Ok(worker.forget(leave.namespace, secrets, key).await),
+                (_, Err(error)) | (Err(error), _) if leaving.contains(&i) => Err(error.clone()),
+                (_, Err(error)) | (Err(error), _) => {
+                    let name = format!("istio-remote-secret-{key}");
+                    let id = secret_id(leave.namespace, &name);
+                    Ok(vec![Done::failed(&targets[i].name, &id, error)])
+                }
+            }
+        }
+    };
+    let all = (0..targets.len()).map(|i| async move { Ok(one(i).await) });
+    let mut done = Vec::new();
+    for result in each(all, leave.at_once).await? {
+        match result {
+            Ok(some) => done.extend(some),
+            Err(error) => console.warn(&left_behind(key, &error)),
+        }
+    }
+    if done.is_empty() {
+        console.warn(&Message::new(format!("none of the clusters has a Secret for {key}")).hint(
+            "the name is istiod's CLUSTER_ID: the key in kubectl get secrets -l istio/multiCluster=true",
+        ));
+    }
+    Ok(done)
+}
+
+/// The remote Secrets in one cluster.
+async fn look(worker: &Result<Worker<'_>>, namespace: &str) -> Result<Vec<Found>> {
+    let worker = worker.as_ref().map_err(Clone::clone)?;
+    Ok(worker.remote_secrets(namespace).await?.iter().map(found).collect())
+}
+
+fn left_behind(key: &str, error: &meshcore::Error) -> Message {
+    Message::new(format!(
+        "{key} itself was not changed, and its token that the others had is still valid: {}",
+        error.message().text()
+    ))
+    .hint("when it answers again, run the same once more")
+}
+
+impl Worker<'_> {
+    /// Removes what gives access to the cluster of that key.
+    async fn forget(&self, namespace: &str, secrets: &[Found], key: &str) -> Vec<Done> {
+        let mut done = Vec::new();
+        for secret in secrets {
+            match step(secret, key) {
+                Some(Step::Delete) => done.push(self.delete_secret(namespace, &secret.name).await),
+                Some(Step::RemoveKey) => {
+                    done.push(self.remove_key(namespace, &secret.name, key).await);
+                }
+                None => {}
+            }
+        }
+        done
+    }
+
+    /// Removes what gives access to others, and the tokens that others have been given.
+    async fn forget_peers(&self, namespace: &str, secrets: &[Found]) -> Vec<Done> {
+        let mut done = Vec::new();
+        for secret in secrets {
+            done.push(self.delete_secret(namespace, &secret.name).await);
+        }
+        match self.own_tokens(namespace).await {
+            Ok(tokens) => {
+                for token in tokens {
+                    let name = token["metadata"]["name"].as_str().unwrap_or_default();
+                    done.push(self.delete_secret(namespace, name).await);
+                }
+            }
+            Err(error) => {
+                // Which tokens there are is not known: the namespace stands for them.
+                done.push(Done::failed(self.name, &secret_id(namespace, ""), &error));
+            }
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn secret(data: &[(&str, &str)]) -> Found {
+        let coded = data.iter().map(|(key, server)| {
+            let config = json!({"clusters": [{"cluster": {"server": server}}]}).to_string();
+            ((*key).to_owned(), json!(STANDARD.encode(config)))
+        });
+        let data: serde_json::Map<String, Value> = coded.collect();
+        found(&json!({"metadata": {"name": "s"}, "data": data}))
+    }
+
+    fn target(name: &str, server: &str) -> Target {
+        Target {
+            name: name.into(),
+            id: None,
+            context: name.into(),
+            kubeconfig: None,
+            server: server.into(),
+        }
+    }
+
+    #[test]
+    fn of_a_secret_with_other_clusters_only_the_key_goes() {
+        assert_eq!(step(&secret(&[("a", "")]), "a"), Some(Step::Delete));
+        assert_eq!(step(&secret(&[("a", ""), ("b", "")]), "a"), Some(Step::RemoveKey));
+        assert_eq!(step(&secret(&[("b", "")]), "a"), None);
+    }
+
+    #[test]
+    fn the_leaving_cluster_is_known_by_name_or_by_what_the_others_have() {
+        let all = [target("ctx-a", "https://a"), target("b", "https://b")];
+        let targets = Targets::new(&all).unwrap();
+        let secrets = [Ok(vec![]), Ok(vec![secret(&[("a", "https://a")])])];
+        assert_eq!(leaving(&targets, "a", &secrets), [0]);
+        assert_eq!(leaving(&targets, "b", &secrets), [1]);
+        assert_eq!(leaving(&targets, "c", &secrets), [] as [usize; 0]);
+    }
+}

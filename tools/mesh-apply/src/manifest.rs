@@ -1,0 +1,292 @@
+//! What is applied: complete objects, without what only one cluster's API server knows.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use meshcore::input::{Document, Source};
+use meshcore::{Error, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The annotation of an object that is for one cluster alone: the cluster's name.
+pub const FOR_CLUSTER: &str = "meshutils/cluster";
+
+/// What names an object within a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// As `v1` or `apps/v1`.
+    pub api_version: String,
+    /// As `Secret`.
+    pub kind: String,
+    /// None for objects of the whole cluster.
+    pub namespace: Option<String>,
+    /// As given.
+    pub name: String,
+}
+
+/// An object to apply. There is no `Debug`: it may be a Secret.
+pub struct Manifest {
+    /// What it is.
+    pub id: ObjectId,
+    /// The object, ready for server-side apply.
+    pub body: Value,
+    /// The one cluster that it is for, if it says so.
+    pub for_cluster: Option<String>,
+    /// The clusters that it gives access to, if it is a remote Secret.
+    pub gives_access: Vec<Access>,
+}
+
+/// A cluster that a remote Secret gives access to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// istiod's `CLUSTER_ID`: the Secret's data key.
+    pub cluster: String,
+    /// The API server's address in the kubeconfig under that key; empty where it has none.
+    pub server: String,
+}
+
+/// Reads manifests; `namespace` is for those that name none. The same object twice is refused:
+/// which of the two stays would be chance.
+pub fn read(sources: &[Source], namespace: Option<&str>) -> Result<Vec<Manifest>> {
+    let mut places: BTreeMap<ObjectId, String> = BTreeMap::new();
+    let mut manifests = Vec::new();
+    for source in sources {
+        for document in source.documents()? {
+            let manifest = read_one(&document, namespace)?;
+            if let Some(first) = places.insert(manifest.id.clone(), document.place().to_owned())
+                && !is_for_other(&manifests, &manifest)
+            {
+                return Err(Error::data(format!("{} is there twice", manifest.id))
+                    .at(document.place())
+                    .hint(format!("the other one is {first}")));
+            }
+            manifests.push(manifest);
+        }
+    }
+    Ok(manifests)
+}
+
+/// Objects of one name are different ones when each is for another cluster.
+fn is_for_other(manifests: &[Manifest], manifest: &Manifest) -> bool {
+    let twins = manifests.iter().filter(|other| other.id == manifest.id);
+    manifest.for_cluster.is_some()
+        && twins
+            .into_iter()
+            .all(|twin| twin.for_cluster.is_some() && twin.for_cluster != manifest.for_cluster)
+}
+
+fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Object {
+        api_version: String,
+        kind: String,
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        name: Option<String>,
+        namespace: Option<String>,
+        #[serde(default)]
+        labels: Option<BTreeMap<String, String>>,
+        #[serde(default)]
+        annotations: Option<BTreeMap<String, String>>,
+    }
+    let Object { api_version, kind, metadata } = document.decode()?;
+    let Some(name) = metadata.name.filter(|name| !name.is_empty()) else {
+        return Err(Error::data("has no metadata.name").at(document.place()).hint(
+            "an object that is to be applied again needs a name of its own, not generateName",
+        ));
+    };
+    let namespace = match (metadata.namespace.filter(|n| !n.is_empty()), namespace) {
+        (Some(own), Some(given)) if own != given => {
+            return Err(Error::data(format!("is in namespace {own}, and --namespace is {given}"))
+                .at(document.place())
+                .hint("leave --namespace out: it is for objects that name no namespace"));
+        }
+        (own, given) => own.or_else(|| given.map(str::to_owned)),
+    };
+    let mut body: Map<String, Value> = document.decode()?;
+    clean(&mut body);
+    let mut gives_access = Vec::new();
+    if kind == "Secret" && api_version == "v1" {
+        let data = take_data(&mut body).map_err(|(field, what)| {
+            Error::data(format!("{what}; its value is not shown")).at(document.field(&field))
+        })?;
+        let label = metadata.labels.as_ref().and_then(|labels| labels.get("istio/multiCluster"));
+        if label.is_some_and(|value| value == "true") {
+            gives_access = data.iter().map(|(key, value)| access(key, value)).collect();
+        }
+    }
+    let for_cluster = metadata.annotations.and_then(|mut all| all.remove(FOR_CLUSTER));
+    let id = ObjectId { api_version, kind, namespace, name };
+    Ok(Manifest { id, body: Value::Object(body), for_cluster, gives_access })
+}
+
+/// Removes what only the API server may write, and the copy of the whole object that a
+/// client-side apply leaves: `kubectl get -o yaml` of one cluster can be applied to another.
+fn clean(body: &mut Map<String, Value>) {
+    body.remove("status");
+    let Some(Value::Object(metadata)) = body.get_mut("metadata") else { return };
+    for field in
+        ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"]
+    {
+        metadata.remove(field);
+    }
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        annotations.remove(FOR_CLUSTER);
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+}
+
+/// A Secret's data, decoded. `stringData` becomes `data`: only then does a key that is gone from
+/// the manifest go from the cluster, too. An error is a field and what is wrong with it.
+fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>, (String, String)> {
+    let mut data = BTreeMap::new();
+    for field in ["data", "stringData"] {
+        let values = match body.remove(field) {
+            None | Some(Value::Null) => continue,
+            Some(Value::Object(values)) => values,
+            Some(_) => return Err((field.to_owned(), "is no map".to_owned())),
+        };
+        for (key, value) in values {
+            let at = |what: &str| (format!("{field}.{key}"), what.to_owned());
+            let Value::String(text) = value else { return Err(at("is no text")) };
+            let bytes = match field {
+                "data" => STANDARD.decode(text.trim()).map_err(|_| at("is not base64"))?,
+                _ => text.into_bytes(),
+            };
+            data.insert(key, bytes);
+        }
+    }
+    if !data.is_empty() {
+        let coded: Map<String, Value> =
+            data.iter().map(|(key, value)| (key.clone(), json!(STANDARD.encode(value)))).collect();
+        body.insert("data".to_owned(), Value::Object(coded));
+    }
+    Ok(data)
+}
+
+fn access(cluster: &str, kubeconfig: &[u8]) -> Access {
+    let config: Value = serde_yaml::from_slice(kubeconfig).unwrap_or_default();
+    let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default();
+    Access { cluster: cluster.to_owned(), server: server.to_owned() }
+}
+
+impl Manifest {
+    /// Whether others may need it to be there first.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        matches!(self.id.kind.as_str(), "Namespace" | "CustomResourceDefinition")
+    }
+
+    /// Its labels.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.body["metadata"]["labels"].as_object();
+        labels
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
+}
+
+impl std::fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.kind.to_ascii_lowercase();
+        match &self.namespace {
+            Some(namespace) => write!(f, "{kind} {namespace}/{}", self.name),
+            None => write!(f, "{kind} {}", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifests(text: &str, namespace: Option<&str>) -> Result<Vec<Manifest>> {
+        read(&[Source::new("stdin".into(), text.as_bytes().to_vec()).unwrap()], namespace)
+    }
+
+    fn message(text: &str, namespace: Option<&str>) -> String {
+        let error = manifests(text, namespace).err().expect("it is refused");
+        error.message().text().to_owned()
+    }
+
+    #[test]
+    fn what_one_server_knows_is_not_applied_to_another() {
+        let read = manifests(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: n\n  uid: u\n  \
+             resourceVersion: '1'\n  creationTimestamp: null\n  managedFields: []\n  \
+             annotations: {kubectl.kubernetes.io/last-applied-configuration: x}\nstatus: {}\n",
+            None,
+        )
+        .unwrap();
+        let expected = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "a", "namespace": "n"}});
+        assert_eq!(read[0].body, expected);
+        assert_eq!(read[0].id.to_string(), "configmap n/a");
+    }
+
+    #[test]
+    fn a_remote_secret_says_whose_it_is() {
+        let kubeconfig = "clusters: [{name: c1, cluster: {server: 'https://h:6443'}}]";
+        let secret = json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "s", "namespace": "n", "labels": {"istio/multiCluster": "true"}},
+            "stringData": {"c1": kubeconfig}});
+        let read = manifests(&secret.to_string(), None).unwrap();
+        let access = Access { cluster: "c1".into(), server: "https://h:6443".into() };
+        assert_eq!(read[0].gives_access, [access]);
+        assert_eq!(read[0].body["stringData"], Value::Null);
+        assert_eq!(read[0].body["data"]["c1"], json!(STANDARD.encode(kubeconfig)));
+    }
+
+    #[test]
+    fn the_same_object_twice_is_refused_unless_each_is_for_another_cluster() {
+        let object = |cluster: Option<&str>| {
+            let mut object = json!({"apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": "a"}});
+            if let Some(cluster) = cluster {
+                object["metadata"]["annotations"] = json!({FOR_CLUSTER: cluster});
+            }
+            object.to_string()
+        };
+        let twice = |first, second| manifests(&(object(first) + &object(second)), None);
+        assert_eq!(twice(Some("one"), Some("two")).unwrap().len(), 2);
+        assert!(twice(Some("one"), Some("one")).is_err());
+        assert!(twice(None, Some("one")).is_err());
+        let text = message(&object(None).repeat(2), None);
+        assert_eq!(text, "stdin: document 2: namespace a is there twice");
+    }
+
+    #[test]
+    fn wrong_objects_are_refused_without_their_secrets() {
+        for (text, reason) in [
+            (r#"{"kind": "Secret", "metadata": {"name": "a"}}"#, "apiVersion"),
+            (r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {}}"#, "metadata.name"),
+            (
+                r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"k": "%hush"}}"#,
+                ".data.k: is not base64",
+            ),
+            (
+                r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": "hush"}"#,
+                ".data: is no map",
+            ),
+            (
+                r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"k": 1}}"#,
+                ".stringData.k: is no text",
+            ),
+        ] {
+            let text = message(text, None);
+            assert!(text.contains(reason), "{text}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+        let object =
+            r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}}"#;
+        assert!(message(object, Some("m")).contains("--namespace is m"));
+        assert_eq!(manifests(object, Some("n")).unwrap()[0].id.namespace.as_deref(), Some("n"));
+    }
+}

@@ -1,0 +1,166 @@
+//! The program as a user runs it, without any cluster.
+#![allow(clippy::unwrap_used)] // a test stops where it fails
+
+use assert_cmd::cargo::cargo_bin_cmd;
+use predicates::prelude::*;
+use serde_json::json;
+use std::io::Write as _;
+
+/// Three contexts; nothing listens there.
+const KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+clusters:
+- {name: a, cluster: {server: 'https://127.0.0.1:1'}}
+- {name: b, cluster: {server: 'https://127.0.0.1:2'}}
+- {name: c, cluster: {server: 'https://127.0.0.1:3'}}
+contexts:
+- {name: a, context: {cluster: a, user: u}}
+- {name: b, context: {cluster: b, user: u}}
+- {name: c, context: {cluster: c, user: u}}
+users:
+- {name: u, user: {token: hush}}
+";
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// The remote Secret of a cluster, with a token that must never be seen.
+fn secret(cluster: &str, server: &str) -> String {
+    let kubeconfig = json!({"clusters": [{"cluster": {"server": server}}],
+        "users": [{"user": {"token": "hush"}}]})
+    .to_string();
+    json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": format!("istio-remote-secret-{cluster}"), "namespace": "istio-system",
+            "labels": {"istio/multiCluster": "true"}},
+        "stringData": {cluster: kubeconfig}})
+    .to_string()
+}
+
+fn three_secrets() -> String {
+    ["a", "b", "c"].map(|name| secret(name, "https://elsewhere")).concat()
+}
+
+fn with(args: &[&str], input: &str) -> assert_cmd::assert::Assert {
+    let kubeconfig = file(KUBECONFIG);
+    let mut tool = cargo_bin_cmd!("mesh-apply");
+    tool.env_clear().env("KUBECONFIG", kubeconfig.path()).args(args).write_stdin(input);
+    tool.assert()
+}
+
+#[test]
+fn each_secret_goes_to_every_other_cluster() {
+    with(&["--to-peers", "--dry-run=client", "-o", "lines"], &three_secrets()).success().stdout(
+        "a: secret istio-system/istio-remote-secret-b planned (dry run)\n\
+         a: secret istio-system/istio-remote-secret-c planned (dry run)\n\
+         b: secret istio-system/istio-remote-secret-a planned (dry run)\n\
+         b: secret istio-system/istio-remote-secret-c planned (dry run)\n\
+         c: secret istio-system/istio-remote-secret-a planned (dry run)\n\
+         c: secret istio-system/istio-remote-secret-b planned (dry run)\n",
+    );
+}
+
+#[test]
+fn records_say_which_context_is_which_cluster() {
+    let records = file(
+        r#"{"apiVersion":"meshutils/v1alpha1","kind":"Cluster","name":"one","id":"cn-1","context":"b"}
+{"apiVersion":"meshutils/v1alpha1","kind":"Cluster","name":"two","context":"c"}"#,
+    );
+    let path = records.path().to_str().unwrap();
+    let input = secret("cn-1", "https://elsewhere") + &secret("stranger", "https://elsewhere");
+    with(&["--to", path, "--to-peers", "--dry-run=client", "-o", "lines"], &input)
+        .success()
+        .stdout(
+            "one: secret istio-system/istio-remote-secret-stranger planned (dry run)\n\
+             two: secret istio-system/istio-remote-secret-cn-1 planned (dry run)\n\
+             two: secret istio-system/istio-remote-secret-stranger planned (dry run)\n",
+        )
+        .stderr(predicate::str::contains("cluster stranger is none of the given ones"));
+}
+
+#[test]
+fn an_address_tells_whose_secret_it_is_where_the_name_does_not() {
+    let input = secret("cn-1", "https://127.0.0.1:1") + &secret("b", "https://elsewhere");
+    with(&["--to-peers", "--dry-run=client", "-o", "lines"], &input).success().stdout(
+        "a: secret istio-system/istio-remote-secret-b planned (dry run)\n\
+         b: secret istio-system/istio-remote-secret-cn-1 planned (dry run)\n",
+    );
+}
+
+#[test]
+fn shards_together_are_the_whole() {
+    let part = |shard: &str| {
+        let args = ["--to-peers", "--dry-run=client", "--shard", shard];
+        let output = with(&args, &three_secrets()).success().get_output().stdout.clone();
+        String::from_utf8(output).unwrap()
+    };
+    let parts = [part("0/4"), part("1/4"), part("2/4"), part("3/4")];
+    assert!(parts.iter().all(|part| (1..=2).contains(&part.lines().count())), "{parts:?}");
+    assert_eq!(parts.concat(), part("0/1"));
+}
+
+#[test]
+fn clusters_that_are_down_are_each_told_of() {
+    with(&["--to-peers", "--timeout", "0s"], &three_secrets())
+        .code(4)
+        .stdout(predicate::str::contains("\"action\":\"failed\"").count(6))
+        .stdout(predicate::str::contains("hush").not())
+        .stderr(predicate::str::starts_with("mesh-apply: error: 6 of 6 failed, in a, b, c; "))
+        .stderr(predicate::str::contains("hush").not());
+    with(
+        &["--leave", "a", "--context", "a", "--context", "b", "--timeout", "0s", "-o", "lines"],
+        "",
+    )
+    .code(4)
+    .stdout(predicate::str::starts_with("b: secret istio-system/istio-remote-secret-a failed: "))
+    .stderr(predicate::str::contains("warning: a itself was not changed"));
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_is_done() {
+    for (args, reason) in [
+        (&[][..], "no cluster to apply to"),
+        (&["--leave", "a"], "--leave needs the clusters of the mesh"),
+        (&["--leave", "a", "--context", "a", "--dry-run=client"], "--leave has to look"),
+        (&["--leave", "a", "--context", "a", "-o", "diff"], "-o diff is for applying"),
+        (&["--context", "a", "--delete", "-o", "diff"], "-o diff is for applying"),
+        (&["--context", "a", "--dry-run=client", "-o", "diff"], "-o diff asks"),
+        (&["--context", "a", "--context", "a"], "context a is there twice"),
+        (&["--context", "d"], "no context \"d\""),
+        (&["--context", "a", "--to", "f"], "cannot be used with"),
+        (&["--context", "a", "--shard", "2/2"], "I from 0 to N-1"),
+        (&["--context", "a", "--shard", "0/2", "--prune"], "cannot be used with"),
+        (&["--context", "a", "--concurrency", "0"], "0"),
+    ] {
+        with(args, &three_secrets()).code(2).stdout("").stderr(
+            predicate::str::starts_with("mesh-apply: error: ")
+                .and(predicate::str::contains(reason)),
+        );
+    }
+}
+
+#[test]
+fn wrong_input_is_told_before_anything_is_done() {
+    let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n"}}"#;
+    let lost = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n","annotations":{"meshutils/cluster":"z"}}}"#;
+    let bad = secret("a", "").replace("stringData", "data");
+    for (args, input, reason) in [
+        (&["--to-peers"][..], namespace, "there is no remote Secret"),
+        (&["--to-peers"], &secret("z", "https://z"), "no context for cluster z"),
+        (&["--context", "a"], lost, "is for cluster z, which is none of these: a"),
+        (&["--context", "a"], &namespace.repeat(2), "is there twice"),
+        (&["--context", "a"], "", "stdin: is empty"),
+        (&["--context", "a"], &bad, ".data.a: is not base64"),
+        (&["--context", "a"], r#"{"kind": "List", "items": []}"#, "holds no objects"),
+    ] {
+        let code = if reason.starts_with("no context") { 2 } else { 3 };
+        with(args, input)
+            .code(code)
+            .stdout("")
+            .stderr(predicate::str::contains(reason))
+            .stderr(predicate::str::contains("hush").not());
+    }
+}
