@@ -1,6 +1,6 @@
 //! What holds for every program: one table, and every program must be in it.
 
-use mesh_tests::samples::{GCLOUD, KUBECONFIG, RECORD, REMOTE_SECRET, TAGGED, TWO_CLUSTERS};
+use mesh_tests::samples::{GCLOUD, ISTIOD, KUBECONFIG, RECORD, REMOTE_SECRET, TAGGED, TWO_CLUSTERS};
 use mesh_tests::{Ran, programs, run};
 use std::process::{Command, Stdio};
 
@@ -19,7 +19,7 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 15] = [
+const PROGRAMS: [Program; 17] = [
     Program {
         name: "mesh-apply",
         answers: None,
@@ -118,6 +118,20 @@ const PROGRAMS: [Program; 15] = [
         reads: Some(&[]),
         reads_lines: false,
         asks: Some(&["--context", "down"]),
+    },
+    Program {
+        name: "mesh-revision",
+        answers: Some((&[], ISTIOD)),
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-sample",
+        answers: Some((&["sleep"], "")),
+        reads: None,
+        reads_lines: false,
+        asks: None,
     },
     Program {
         name: "mesh-secret-lint",

@@ -26,3 +26,6 @@ pub const RECORD: &str = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluste
 pub const REMOTE_SECRET: &str = r#"{"kind": "Secret", "metadata": {"name": "istio-remote-secret-a",
     "namespace": "istio-system", "labels": {"istio/multiCluster": "true"}}, "stringData": {"a":
     "{clusters: [{name: c, cluster: {server: 'https://a.example.com'}}], users: [{name: u, user: {token: t}}], contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}"}}"#;
+
+/// A pod of a control plane without a revision.
+pub const ISTIOD: &str = r#"{"kind": "Pod", "metadata": {"name": "a", "labels": {"app": "istiod"}}}"#;

@@ -2,7 +2,7 @@
 
 use crate::{Needs, Test};
 use mesh_tests::release_programs;
-use mesh_tests::samples::{GCLOUD, KUBECONFIG, RECORD, TAGGED, TWO_CLUSTERS};
+use mesh_tests::samples::{GCLOUD, ISTIOD, KUBECONFIG, RECORD, TAGGED, TWO_CLUSTERS};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,7 +14,7 @@ pub const TESTS: &[Test] = &[
 const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";
 
 /// Arguments and input of one ordinary call of each pure tool.
-const CALLS: [(&str, &[&str], &str); 11] = [
+const CALLS: [(&str, &[&str], &str); 13] = [
     ("mesh-authnets", &["--enable"], TWO_CLUSTERS),
     ("mesh-context", &["--list"], KUBECONFIG),
     ("mesh-expose", &["services"], ""),
@@ -25,6 +25,8 @@ const CALLS: [(&str, &[&str], &str); 11] = [
     ("mesh-cidrs", &[], GCLOUD),
     ("mesh-clusters", &[], GCLOUD),
     ("mesh-gateway-gen", &["--network", "network1"], ""),
+    ("mesh-revision", &[], ISTIOD),
+    ("mesh-sample", &["helloworld"], ""),
     ("mesh-lbcheck", &[], REPLIES),
 ];
 

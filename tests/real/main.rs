@@ -9,6 +9,7 @@ mod clusters;
 mod clusters_tool;
 mod examples;
 mod five;
+mod gateway;
 mod gcloud;
 mod instructions;
 mod join_mesh;
@@ -43,6 +44,7 @@ fn main() {
         remote_secret::TESTS,
         secret_lint::TESTS,
         apply::TESTS,
+        gateway::TESTS,
         label_ns::TESTS,
         join_mesh::TESTS,
         gcloud::TESTS,

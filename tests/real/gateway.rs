@@ -1,0 +1,85 @@
+//! What mesh-gateway-gen, mesh-expose and mesh-install-gen write, before an API server.
+
+use crate::clusters::shell;
+use crate::{Needs, Test};
+
+pub const TESTS: &[Test] = &[
+    ("gateway_manifests_are_accepted", Needs::Clusters, manifests_are_accepted),
+    ("gateway_exposure_is_accepted", Needs::Clusters, exposure_is_accepted),
+    ("gateway_namespaces_are_accepted", Needs::Clusters, namespaces_are_accepted),
+];
+
+/// The server itself checks and drops the objects.
+fn accepts(command: &str, objects: usize) {
+    for apply in [
+        "kubectl --context cluster1 apply --server-side --dry-run=server -o name -f -",
+        "mesh-apply --context cluster1 --dry-run=server -o lines",
+    ] {
+        let ran = shell(&format!("set -e; {command} > objects; {apply} < objects; rm objects"));
+        assert_eq!(ran.code, Some(0), "{command}: {ran:?}");
+        assert_eq!(ran.stdout.lines().count(), objects, "{command}: {ran:?}");
+    }
+}
+
+fn in_a_folder(test: impl Fn(&str)) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    test(&format!("cd {}", dir.path().display()));
+}
+
+fn manifests_are_accepted() {
+    let minor = shell("kubectl --context cluster1 version -o json").ok();
+    let minor: serde_json::Value = serde_json::from_str(&minor).expect("kubectl writes JSON");
+    let minor = minor["serverVersion"]["minor"].as_str().unwrap_or_default();
+    let kubernetes = format!("1.{}", minor.trim_end_matches('+'));
+    in_a_folder(|cd| {
+        for (flags, objects) in [
+            ("--network network1", 7),
+            // Values that YAML 1.1 takes for others.
+            ("--network on --revision asm-11910-9", 7),
+            ("--network 012", 7),
+            ("--single-cluster", 7),
+            ("--network n --replicas 2", 6),
+            ("--network n --replicas 2-5", 7),
+            ("--network n --platform gke --load-balancer internal --global-access", 7),
+            ("--network n --platform eks --load-balancer external", 7),
+            ("--network n --platform aks --load-balancer internal --address 10.0.0.9", 7),
+            ("--network n --platform onprem --address 192.0.2.9", 7),
+            ("--network n --source-ranges ranges", 7),
+            ("--network n --istio-version 1.19.10-asm.9", 7),
+        ] {
+            accepts(
+                &format!(
+                    "{cd}; echo 10.0.0.0/14,10.4.0.0/14 > ranges;
+                     mesh-gateway-gen -q {flags} -o manifests --kubernetes-version {kubernetes}"
+                ),
+                objects,
+            );
+        }
+    });
+}
+
+fn exposure_is_accepted() {
+    in_a_folder(|cd| {
+        for (flags, objects) in [
+            ("services", 1),
+            ("services --expose-namespace sample --istio-version 1.19", 1),
+            ("istiod", 2),
+            ("istiod --revision asm-11910-9", 2),
+            ("istiod -q --https --credential-name c --host istiod.example.com", 3),
+        ] {
+            accepts(&format!("{cd}; mesh-expose {flags}"), objects);
+        }
+    });
+}
+
+fn namespaces_are_accepted() {
+    in_a_folder(|cd| {
+        accepts(
+            &format!(
+                "{cd}; mesh-clusters --contexts cluster1,cluster2 | mesh-id -q --network net1 |
+                 mesh-install-gen -q --mesh-id mesh1 --cluster cluster1 -o namespace"
+            ),
+            1,
+        );
+    });
+}

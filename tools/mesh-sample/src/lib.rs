@@ -1,0 +1,171 @@
+//! Writes `HelloWorld`, sleep and curl, the workloads by which Istio's guides try a mesh.
+
+mod client;
+mod helloworld;
+mod setting;
+mod version;
+
+pub use client::Client;
+pub use setting::{PullPolicy, Setting};
+pub use version::Version;
+
+use clap::{ArgAction, Parser, ValueEnum};
+use meshcore::{Console, DnsLabel, Error, Outcome, Result, yaml};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+const EXAMPLES: &str = "\
+Examples:
+  mesh-sample helloworld --service --version v1 -n sample | kubectl apply --server-side --dry-run=server -f - --context cluster1
+  mesh-sample sleep | kubectl apply --server-side --dry-run=server -n sample -f - --context cluster2";
+
+/// Write helloworld, sleep and curl, the sample workloads of Istio's guides
+///
+/// Pipe the objects into `kubectl apply -f -` and, when they have served, the same into
+/// `kubectl delete -f -`. helloworld is a Service and a Deployment for each version; with
+/// --service, --version or both, just those. sleep and curl are clients: a service account, a
+/// Service and a Deployment. Nothing is read. mesh-label-ns --create makes the namespace.
+#[derive(Debug, Parser)]
+#[command(name = "mesh-sample", version, disable_version_flag = true, before_help = EXAMPLES)]
+pub struct Args {
+    /// What to write
+    #[arg(value_enum, required_unless_present = "version")]
+    what: Option<What>,
+    /// Only the Service, and with --version its Deployment
+    #[arg(long)]
+    service: bool,
+    /// Only the Deployment of this version of helloworld, as v1; may be repeated [default: v1, v2]
+    ///
+    /// Alone and without a value it prints the version of this program.
+    #[arg(long, num_args = 0..=1, default_missing_value = "")]
+    version: Vec<Subject>,
+    /// Image of the containers, instead of Istio's helloworld and of curl
+    #[arg(long, value_parser = image)]
+    image: Option<String>,
+    /// When nodes ask the registry for the image
+    #[arg(long, value_enum, value_name = "POLICY", default_value = "IfNotPresent")]
+    image_pull_policy: PullPolicy,
+    /// Pods of each Deployment
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=MAX_REPLICAS))]
+    replicas: u32,
+    /// Namespace that the objects name [default: none, so that `kubectl -n` decides]
+    #[arg(short, long, value_parser = DnsLabel::parse)]
+    namespace: Option<DnsLabel>,
+    /// Form of the objects: a YAML stream; or JSON, several as a v1 List
+    #[arg(short, long, value_enum, default_value = "yaml")]
+    output: Format,
+    /// Print version
+    #[arg(short = 'V', action = ArgAction::Version)]
+    print_version: Option<bool>,
+}
+
+/// `spec.replicas` is an int32.
+const MAX_REPLICAS: i64 = i32::MAX as i64;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// Says its version and pod: its Service, and a Deployment for each version
+    #[value(name = "helloworld")]
+    HelloWorld,
+    /// A client, by its old name
+    Sleep,
+    /// A client, by its new name
+    Curl,
+}
+
+/// Whose version --version speaks of.
+#[derive(Debug, Clone)]
+enum Subject {
+    Program,
+    HelloWorld(Version),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Yaml,
+    Json,
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() { Ok(Self::Program) } else { text.parse().map(Self::HelloWorld) }
+    }
+}
+
+/// Kubernetes takes any text that is not blank; a runtime takes no white space.
+fn image(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err("an image has the form [REGISTRY/]NAME[:TAG]");
+    }
+    Ok(text.to_owned())
+}
+
+/// Writes the objects that the flags describe.
+pub fn run(args: Args, _: &Console) -> Result<Outcome> {
+    let Some(what) = args.what else { return args.program_version() };
+    let setting = Setting {
+        namespace: args.namespace.clone(),
+        image: args.image.clone(),
+        pull_policy: args.image_pull_policy,
+        replicas: args.replicas,
+    };
+    let versions = args.versions()?;
+    let objects = match what {
+        What::HelloWorld => helloworld(&setting, args.service, versions),
+        What::Sleep | What::Curl if !versions.is_empty() => {
+            return Err(Error::usage("--version is for helloworld: a client has one version"));
+        }
+        What::Sleep => client(&setting, args.service, Client::Sleep),
+        What::Curl => client(&setting, args.service, Client::Curl),
+    };
+    Ok(Outcome::done(match args.output {
+        Format::Yaml => yaml::stream(&objects),
+        Format::Json => json_text(&objects),
+    }))
+}
+
+impl Args {
+    /// What `--version` alone asks for.
+    fn program_version(&self) -> Result<Outcome> {
+        match self.version[..] {
+            [Subject::Program] => {
+                Ok(Outcome::done(format!("mesh-sample {}\n", env!("CARGO_PKG_VERSION"))))
+            }
+            _ => Err(Error::usage("say what to write: helloworld, sleep or curl")
+                .hint("as: mesh-sample helloworld --version v1")),
+        }
+    }
+
+    fn versions(&self) -> Result<BTreeSet<Version>> {
+        let version = |subject: &Subject| match subject {
+            Subject::HelloWorld(version) => Ok(version.clone()),
+            Subject::Program => Err(Error::usage("--version needs a version of helloworld, as v1")),
+        };
+        self.version.iter().map(version).collect()
+    }
+}
+
+/// Without a choice, all of it.
+fn helloworld(setting: &Setting, service: bool, mut versions: BTreeSet<Version>) -> Vec<Value> {
+    let is_all = !service && versions.is_empty();
+    if is_all {
+        versions.extend(Version::of_the_guides());
+    }
+    let service = (service || is_all).then(|| setting.helloworld_service());
+    service.into_iter().chain(versions.iter().map(|version| setting.helloworld(version))).collect()
+}
+
+fn client(setting: &Setting, only_service: bool, client: Client) -> Vec<Value> {
+    if only_service { vec![setting.client_service(client)] } else { setting.client(client) }
+}
+
+fn json_text(objects: &[Value]) -> String {
+    match objects {
+        [object] => format!("{object:#}\n"),
+        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
+    }
+}
