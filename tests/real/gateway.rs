@@ -76,7 +76,7 @@ fn namespaces_are_accepted() {
     in_a_folder(|cd| {
         accepts(
             &format!(
-                "{cd}; mesh-clusters --contexts cluster1,cluster2 | mesh-id -q --network net1 |
+                "{cd}; mesh-clusters --contexts cluster1,cluster2 | mesh-id -q --network network1 |
                  mesh-install-gen -q --mesh-id mesh1 --cluster cluster1 -o namespace"
             ),
             1,
