@@ -8,7 +8,6 @@ mod difference;
 mod existing;
 mod google;
 mod names;
-mod ranges;
 mod request;
 mod rule;
 
@@ -24,7 +23,7 @@ pub use rule::{Limits, Opening, Part, Rule, Targets, rules};
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use meshcore::input::{self, Input, Source};
-use meshcore::{Console, Message, Outcome, Result, json_lines, yaml};
+use meshcore::{Console, Message, Outcome, Result, cidr, json_lines, yaml};
 use request::{Cloud, GoogleForm};
 use std::path::PathBuf;
 
@@ -79,7 +78,7 @@ pub struct Args {
     priority: Option<u16>,
     /// Add a rule NAME-webhook that lets these ranges, of private control planes, reach istiod's
     /// injection webhook (tcp:15017)
-    #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = ranges::parse)]
+    #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = cidr::parse)]
     webhook_from: Vec<IpNet>,
     /// Rules that are there (gcloud compute firewall-rules list --format=json): write only what
     /// must change
@@ -129,7 +128,7 @@ fn positive(text: &str) -> Result<usize, &'static str> {
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     // What is wrong with the flags is said before anything is read.
     let cloud = args.cloud()?;
-    let openings = args.openings(&ranges::read(&args.input.read()?)?)?;
+    let openings = args.openings(&cidr::read(&args.input.read()?)?)?;
     let limits = Limits { ranges: args.max_ranges, tags: args.max_tags.unwrap_or(70) };
     let priority = args.priority.unwrap_or(900);
     let output = match cloud {

@@ -6,7 +6,7 @@ use crate::{
 };
 use clap::ValueEnum as _;
 use ipnet::IpNet;
-use meshcore::{Error, Message, Result};
+use meshcore::{Error, Message, Result, cidr};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -170,9 +170,7 @@ impl Args {
             return Err(Error::data("the input holds no range")
                 .hint("a rule without sources lets in every address"));
         }
-        // Halves of it all are all of it.
-        let together = IpNet::aggregate(&opening.sources.iter().copied().collect());
-        match together.iter().find(|net| net.prefix_len() == 0) {
+        match cidr::all_addresses(&opening.sources) {
             Some(any) if !self.allow_any_source => Err(Error::data(format!(
                 "rule {}: its ranges together are {any}, every address there is",
                 opening.name

@@ -1,9 +1,8 @@
 //! What an east-west gateway is, whoever installs it.
 
 use crate::load_balancer::Service;
-use crate::names::Network;
 use crate::replicas::Replicas;
-use meshcore::DnsLabel;
+use meshcore::{DnsLabel, Network};
 use serde_json::{Value, json};
 
 /// Its name in Istio's samples, and of each of its objects.

@@ -2,9 +2,8 @@
 //! and the Service, where it runs with `AMBIENT_ENABLE_MULTI_NETWORK=true`.
 
 use crate::gateway::{NAME, NETWORK_LABEL, Site};
-use crate::names::Network;
 use crate::replicas::Replicas;
-use meshcore::yaml;
+use meshcore::{Network, yaml};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

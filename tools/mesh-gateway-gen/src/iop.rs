@@ -2,10 +2,10 @@
 //! it.
 
 use crate::gateway::{NAME, NETWORK_LABEL, NETWORK_VIEW, PORTS, Site, ports};
-use crate::names::{Identifier, Network};
+use crate::names::Identifier;
 use crate::platform::CertProvider;
 use crate::replicas::Replicas;
-use meshcore::DnsLabel;
+use meshcore::{DnsLabel, Network};
 use serde_json::{Value, json};
 
 /// A gateway that istioctl installs.

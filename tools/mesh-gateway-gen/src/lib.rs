@@ -20,12 +20,12 @@ pub use gateway_api::{Ambient, GatewayApi};
 pub use iop::{Form, Member, Operator};
 pub use load_balancer::{Exposure, LoadBalancer, Service};
 pub use manifests::KubernetesVersion;
-pub use names::{Annotation, Identifier, Network};
+pub use names::{Annotation, Identifier};
 pub use platform::{Authority, CertProvider, Platform};
 pub use replicas::Replicas;
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, IstioVersion, Outcome, Result, yaml};
+use meshcore::{Console, DnsLabel, IstioVersion, Network, Outcome, Result, yaml};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -48,8 +48,9 @@ pub struct Args {
     /// Clusters that need gateways, as mesh-id writes them ("-": stdin); may be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["network", "single_cluster"])]
     files: Vec<PathBuf>,
-    /// Form of the gateway
-    #[arg(short, long, value_enum, default_value = "iop")]
+    /// Form of the gateway: iop for istioctl or the same as json, helm (values for the chart
+    /// istio/gateway), gateway-api (for ambient meshes) or manifests (all objects, for kubectl)
+    #[arg(short, long, value_enum, default_value = "iop", hide_possible_values = true)]
     output: Format,
     /// Network of the cluster's pods; networks that cannot route to each other differ in name
     #[arg(long, value_name = "NAME")]
@@ -70,9 +71,9 @@ pub struct Args {
     /// Gateway of an ambient mesh (Istio 1.27); istiod needs `AMBIENT_ENABLE_MULTI_NETWORK=true`
     #[arg(long)]
     ambient: bool,
-    /// With -f: VPC networks that differ are joined by peering or VPN
-    #[arg(long)]
-    peered: bool,
+    /// Network of -f whose pods reach each other (peering, VPN); may be repeated
+    #[arg(long, value_name = "NETWORK")]
+    routed: Vec<Network>,
     /// Istio version of the cluster, 1.8 or newer [default: the newest]; --asm-version is the same,
     /// as 1.19.10-asm.9
     #[arg(long, alias = "asm-version", value_name = "VERSION", value_parser = with_script)]

@@ -1,11 +1,7 @@
 //! Names that Kubernetes and istiod will accept.
 
-use meshcore::DnsLabel;
+use meshcore::{DnsLabel, is_qualified_name, is_secret_key};
 use std::str::FromStr;
-
-/// An Istio network: becomes the value of the label `topology.istio.io/network`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Network(String);
 
 /// The ID of a cluster or a mesh. istiod takes any that can be a key of a Secret, and ASM's
 /// `cn-PROJECT-LOCATION-NAME` is longer than a label at times.
@@ -21,20 +17,6 @@ pub struct Annotation {
     pub value: String,
 }
 
-impl Network {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is the name that asmcli gives to every cluster off Google.
-    #[must_use]
-    pub fn is_default(&self) -> bool {
-        self.0 == "default"
-    }
-}
-
 impl Identifier {
     /// The ID.
     #[must_use]
@@ -43,27 +25,14 @@ impl Identifier {
     }
 }
 
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if is_qualified_name(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("a network is a label value: at most 63 letters, digits, '-', '_' and '.', \
-                 the first and the last a letter or digit")
-        }
-    }
-}
-
 impl FromStr for Identifier {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if !text.is_empty() && text.len() <= 253 && text.chars().all(is_name_char) {
+        if is_secret_key(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("an ID has at most 253 letters, digits, '-', '_' and '.'")
+            Err("an ID has at most 253 letters, digits, '-', '_' and '.', and not \"..\" in front")
         }
     }
 }
@@ -85,34 +54,10 @@ impl FromStr for Annotation {
     }
 }
 
-/// What Kubernetes asks of a label's value, and of keys after their prefix.
-fn is_qualified_name(text: &str) -> bool {
-    let ends = text.starts_with(is_alphanumeric) && text.ends_with(is_alphanumeric);
-    ends && text.len() <= 63 && text.chars().all(is_name_char)
-}
-
-fn is_alphanumeric(c: char) -> bool {
-    c.is_ascii_alphanumeric()
-}
-
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn networks_are_label_values() {
-        for good in ["n", "network1", "my-proj-default", "a.b_c-D", "1", &"n".repeat(63)] {
-            assert_eq!(good.parse::<Network>().unwrap().as_str(), good);
-        }
-        for bad in ["", "-a", "a-", ".a", "a b", "a/b", "ä", "a\n", &"n".repeat(64)] {
-            assert!(bad.parse::<Network>().is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn the_id_of_an_asm_cluster_may_be_long() {
@@ -120,7 +65,7 @@ mod tests {
         for good in ["proj-123", "cn-fleet-global-a", "cluster.local", &long] {
             assert_eq!(good.parse::<Identifier>().unwrap().as_str(), good);
         }
-        for bad in ["", "arn:aws:eks:x", "gke/a", "a b", &"c".repeat(254)] {
+        for bad in ["", "arn:aws:eks:x", "gke/a", "a b", "..a", &"c".repeat(254)] {
             assert!(bad.parse::<Identifier>().is_err(), "{bad:?}");
         }
     }
@@ -146,13 +91,6 @@ mod tests {
             if let Ok(annotation) = text.parse::<Annotation>() {
                 prop_assert_eq!(format!("{}={}", annotation.key, annotation.value), text);
             }
-        }
-
-        #[test]
-        fn a_network_is_an_identifier(text in "[-a-zA-Z0-9_. é]{0,70}") {
-            let network = text.parse::<Network>().is_ok();
-            let identifier = text.parse::<Identifier>().is_ok();
-            prop_assert!(!network || identifier);
         }
     }
 }

@@ -4,13 +4,13 @@ use crate::gateway::{Injected, Site};
 use crate::gateway_api::{Ambient, GatewayApi};
 use crate::iop::{Form, Member, Operator};
 use crate::load_balancer::LoadBalancer;
-use crate::names::{Identifier, Network};
+use crate::names::Identifier;
 use crate::platform::{CertProvider, Platform};
 use crate::replicas::Replicas;
 use crate::{Args, Format, ranges, records};
 use meshcore::cluster::{self, Cluster, Merged};
 use meshcore::input::Input;
-use meshcore::{Error, IstioVersion, Message, Result};
+use meshcore::{Error, IstioVersion, Message, Network, Result, route};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,7 +90,7 @@ impl Args {
         let Merged { clusters, contradictions } = cluster::merge(described.clusters);
         let mut warnings = described.warnings;
         warnings.extend(contradictions);
-        warnings.extend(records::check_routes(&clusters, self.peered)?);
+        warnings.extend(route::check(&clusters, &self.routed)?);
         let chosen = self.chosen(&clusters)?;
         if let [first, second, ..] = &chosen[..] {
             let both = format!("{} and {}", first.label(), second.label());
@@ -305,7 +305,7 @@ impl Args {
                 self.platform.is_some() && !platform_matters,
                 "it matters to --ca, --load-balancer and --address",
             ),
-            ("--peered", self.peered && !has_records, "it is about the clusters of -f"),
+            ("--routed", !self.routed.is_empty() && !has_records, "it is about the clusters of -f"),
             (
                 "--namespace",
                 self.namespace.is_some() && back_end == BackEnd::Helm,

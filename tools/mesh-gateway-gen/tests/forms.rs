@@ -97,7 +97,7 @@ fn source_ranges_come_from_mesh_cidrs() {
     for (ranges, message) in [
         ("", "stdin: is empty"),
         ("[]", "stdin: holds no objects"),
-        ("0.0.0.0/0", "stdin: line 1: 0.0.0.0/0 lets everybody in"),
+        ("0.0.0.0/1 128.0.0.0/1", "its ranges together are 0.0.0.0/0, which lets everybody in"),
         ("10.0.0.1/8", "has host bits set"),
     ] {
         tool(&["--source-ranges", "-"])
@@ -207,7 +207,7 @@ fn what_matters_to_other_forms_is_named() {
         (&["-o", "manifests", "--cert-provider", "istiod"], "--cert-provider is given"),
         (&["-o", "helm", "--platform", "gke", "--ca", "cas"], "--ca is given and not used"),
         (&["--platform", "gke"], "--platform is given and not used"),
-        (&["--peered"], "--peered is given and not used"),
+        (&["--routed", "n"], "--routed is given and not used"),
         (&["-o", "helm", "--cluster", "a", "--mesh", "m"], "--cluster is given and not used"),
         (&["--platform", "onprem", "--load-balancer", "internal"], "the pool of its address"),
     ] {

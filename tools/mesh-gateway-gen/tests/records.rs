@@ -108,21 +108,29 @@ fn clusters_that_cannot_reach_each_other_do_not_share_a_network() {
         contains("clusters a and b share network default, and their pods cannot reach each other")
             .and(contains("projects/p/global/networks/one"))
             .and(contains("hint: give each a network of its own"))
-            .and(contains("--peered")),
+            .and(contains("--routed default")),
     );
     // The others are asked even where one is chosen.
     tool(&["--cluster", "a"], &records).assert().code(3).stdout("");
-    tool(&["--peered"], &records).assert().success();
+    tool(&["--routed", "default"], &records).assert().success();
     let alone = [record("a", "default", "one"), record("b", "network2", "two")];
     tool(&["-o", "manifests"], &alone).assert().success().stderr("");
-    let mut unknown = records;
-    for record in &mut unknown {
-        record.as_object_mut().unwrap().remove("vpc");
-    }
-    tool(&["-o", "manifests"], &unknown)
+    let unknown = |network: &str| {
+        ["a", "b"].map(|name| {
+            let mut record = record(name, network, "");
+            record.as_object_mut().unwrap().remove("vpc");
+            record
+        })
+    };
+    tool(&["-o", "manifests"], &unknown("n")).assert().success().stderr(
+        contains("warning: clusters a and b share network n, ").and(contains("--routed n")),
+    );
+    tool(&["-o", "manifests", "--routed", "n"], &unknown("n")).assert().success().stderr("");
+    tool(&[], &unknown("default"))
         .assert()
-        .success()
-        .stderr(contains("warning: clusters a and b share network default").and(contains("hint")));
+        .code(3)
+        .stdout("")
+        .stderr(contains("nothing says that their pods reach each other"));
 }
 
 #[test]

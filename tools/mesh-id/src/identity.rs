@@ -111,13 +111,6 @@ pub fn dns_label(text: &str) -> String {
     format!("{}-{hex}", beginning.trim_end_matches('-'))
 }
 
-/// Whether istiod can find an ID in a remote Secret: it is a key there.
-#[must_use]
-pub fn is_secret_key(id: &str) -> bool {
-    (1..=253).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-}
-
 /// The command that labels a GKE cluster with its mesh's ID, unless it has that label.
 #[must_use]
 pub fn label_command(cluster: &Cluster, mesh_id: &str) -> Option<String> {
@@ -223,7 +216,7 @@ mod tests {
         fn any_text_gives_a_label(text in "\\PC{0,100}|[a-zA-Z0-9:/_.-]{0,100}") {
             let label = dns_label(&text);
             prop_assert!(DnsLabel::parse(&label).is_ok(), "{label:?}");
-            prop_assert!(is_secret_key(&label));
+            prop_assert!(meshcore::is_secret_key(&label));
             // A label stays as it is.
             prop_assert_eq!(dns_label(&label), label);
         }

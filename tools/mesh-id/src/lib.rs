@@ -2,7 +2,7 @@
 
 mod identity;
 
-pub use identity::{Knowledge, Scheme, dns_label, is_on_shared_vpc, is_secret_key, label_command};
+pub use identity::{Knowledge, Scheme, dns_label, is_on_shared_vpc, label_command};
 
 use clap::Parser;
 use meshcore::cluster::{self, Cluster, Merged, RecordFormat};
@@ -160,7 +160,7 @@ fn findings(clusters: &[Cluster]) -> Vec<Finding> {
                 fix: "install each with a clusterName of its own".to_owned(),
             });
         }
-        if !is_secret_key(id) {
+        if !meshcore::is_secret_key(id) {
             found.push(Finding {
                 code: "MESH0202",
                 severity: Severity::Error,

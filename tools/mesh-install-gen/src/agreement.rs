@@ -1,8 +1,8 @@
 //! What the clusters of a mesh must agree in, and what each must have for itself.
 
-use crate::{ClusterId, Location, Member, MeshId, Network, Obstacle};
+use crate::{ClusterId, Member, MeshId};
 use meshcore::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The ID of the mesh: all records', or `said` for those that have none.
 pub(crate) fn mesh_id(members: &[Member<'_>], said: Option<&MeshId>) -> Result<MeshId> {
@@ -54,26 +54,6 @@ pub(crate) fn refuse_one_id_twice(members: &[Member<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// Endpoints of one network are called directly (istio/istio issue 29359).
-pub(crate) fn refuse_unroutable(members: &[Member<'_>], routed: &BTreeSet<Network>) -> Result<()> {
-    let mut by_network: BTreeMap<&Network, Vec<(&Member<'_>, Location)>> = BTreeMap::new();
-    for member in members {
-        let location = Location::of(member.cluster)?;
-        by_network.entry(&member.network).or_default().push((member, location));
-    }
-    for (network, members) in by_network {
-        let stated = routed.contains(network);
-        for (i, (member, location)) in members.iter().enumerate() {
-            for (peer, there) in &members[..i] {
-                if let Some(obstacle) = location.obstacle(there, network, stated) {
-                    return Err(unroutable(member, peer, &obstacle));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Certificates of one are refused by the other when no root is common to both.
 pub(crate) fn refuse_strange_roots(members: &[Member<'_>]) -> Result<()> {
     let known: Vec<&Member<'_>> =
@@ -93,31 +73,15 @@ pub(crate) fn refuse_strange_roots(members: &[Member<'_>]) -> Result<()> {
     Ok(())
 }
 
-fn unroutable(member: &Member<'_>, peer: &Member<'_>, obstacle: &Obstacle) -> Error {
-    let network = &member.network;
-    let error = Error::data(format!(
-        "is on network {network} with cluster {}, and its pods cannot reach that one's: {obstacle}",
-        peer.cluster.label()
-    ))
-    .at(member.place())
-    .hint("give each a network of its own: traffic then goes through their east-west gateways");
-    match obstacle {
-        Obstacle::Overlap(..) => error,
-        _ => error.hint(format!(
-            "if there are routes between them (peering, VPN), say so: --routed {network}"
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::mesh::tests::record;
     use crate::{Mesh, Said};
     use meshcore::Exit;
     use meshcore::cluster::Cluster;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     fn refused(clusters: &[Cluster], said: &Said) -> (Exit, String, String) {
         let error = Mesh::of(clusters, said).unwrap_err();
@@ -181,16 +145,12 @@ mod tests {
         let on = |vpc: &str| json!({"network": "n", "provider": "gke", "vpc": vpc, "project": "p"});
         let clusters = [record("a", on("v1")), record("b", on("v2"))];
         let (_, message, hints) = refused(&clusters, &Said::default());
-        assert!(message.starts_with("cluster b: is on network n with cluster a, "), "{message}");
+        assert!(message.starts_with("clusters a and b share network n, "), "{message}");
         assert!(hints.contains("--routed n"), "{hints}");
-        let routed = BTreeSet::from(["n".parse().unwrap()]);
-        let said = Said { routed, ..Said::default() };
-        assert!(Mesh::of(&clusters, &said).is_ok());
-        let pods = json!({"network": "n", "ranges": [{"cidr": "10.0.0.0/14", "kind": "pod"}]});
-        let clusters = [record("a", pods.clone()), record("b", pods)];
-        let (_, message, hints) = refused(&clusters, &said);
-        assert!(message.ends_with("10.0.0.0/14 and 10.0.0.0/14 overlap"), "{message}");
-        assert!(!hints.contains("--routed"), "{hints}");
+        let said = Said { routed: vec!["n".parse().unwrap()], ..Said::default() };
+        assert_eq!(Mesh::of(&clusters, &said).unwrap().doubts, []);
+        let unknown = ["a", "b"].map(|name| record(name, json!({"network": "n"})));
+        assert_eq!(Mesh::of(&unknown, &Said::default()).unwrap().doubts.len(), 1);
     }
 
     #[test]

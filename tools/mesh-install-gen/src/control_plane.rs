@@ -1,7 +1,7 @@
 //! What one control plane must be given, so that it and the others are one mesh.
 
-use crate::{ClusterId, Member, Mesh, MeshId, Network, PilotAddress, Seat, TrustDomain};
-use meshcore::{DnsLabel, Error, Result};
+use crate::{ClusterId, Member, Mesh, MeshId, PilotAddress, Seat, TrustDomain};
+use meshcore::{DnsLabel, Error, Network, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the user decides for all control planes.

@@ -11,7 +11,6 @@ mod names;
 mod namespace;
 mod plane;
 mod request;
-mod routes;
 mod site;
 mod values;
 
@@ -20,17 +19,16 @@ pub use facts::Facts;
 pub use installer::{Installer, Script};
 pub use member::{Member, Seat};
 pub use mesh::{Mesh, Said};
-pub use names::{ClusterId, MeshId, Network, PilotAddress, TrustDomain};
+pub use names::{ClusterId, MeshId, PilotAddress, TrustDomain};
 pub use namespace::namespace;
 pub use plane::{Authority, CaPool, Channel, GoogleAuthority, Plane};
-pub use routes::{Location, Obstacle};
 pub use site::Site;
 pub use values::Chart;
 
 use clap::{Parser, ValueEnum};
 use meshcore::cluster;
 use meshcore::input::Input;
-use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Outcome, Result, yaml};
+use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Network, Outcome, Result, yaml};
 use request::Form;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -73,8 +71,7 @@ pub struct Args {
     /// [default: the address in its record]
     #[arg(long, value_name = "PRIMARY=ADDRESS", value_parser = pilot_address)]
     remote_pilot_address: Vec<(String, PilotAddress)>,
-    /// Network whose clusters do reach each other's pods, by peering or a VPN that records do not
-    /// tell; may be repeated
+    /// Network whose pods reach each other (peering, VPN); may be repeated
     #[arg(long, value_name = "NETWORK")]
     routed: Vec<Network>,
     /// Trust domain of clusters whose record has none [default: cluster.local]
@@ -98,8 +95,9 @@ pub struct Args {
     /// Channel of the managed control planes [default: GKE's]
     #[arg(long, value_enum)]
     channel: Option<Channel>,
-    /// Who signs the certificates of workloads (-o asmcli) [default: Mesh CA]
-    #[arg(long, value_enum)]
+    /// Who signs the certificates of workloads: Google's `mesh_ca` or `gcp_cas`, or istiod: citadel
+    /// (-o asmcli) [default: Mesh CA]
+    #[arg(long, value_enum, hide_possible_values = true)]
     ca: Option<SigningCa>,
     /// Pool of Certificate Authority Service, `projects/P/locations/L/caPools/N` (`--ca gcp_cas`)
     #[arg(long, value_name = "POOL")]
@@ -166,7 +164,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     let mesh = Mesh::of(&merged.clusters, &args.said())?;
     let chosen = args.chosen(&mesh)?;
     let marks = marks(&mesh, &chosen);
-    let mut warnings = Vec::new();
+    let mut warnings = mesh.doubts.clone();
     let output = match form {
         Form::Operator(choices) => {
             let planes = choices.control_planes(&mesh, &chosen)?;
@@ -213,14 +211,12 @@ impl Args {
     }
 }
 
-/// What tells the objects of several clusters apart: the records' names, or what is unique where
-/// two have one name.
+/// What tells the objects of several clusters apart.
 fn marks(mesh: &Mesh<'_>, chosen: &[&Member<'_>]) -> Vec<Option<String>> {
     let mark = |member: &&Member<'_>| {
-        let name = &member.cluster.name;
-        let namesakes = mesh.members.iter().filter(|peer| peer.cluster.name == *name).count();
-        let mark = if namesakes == 1 { name.clone() } else { member.cluster.label() };
-        (chosen.len() > 1).then_some(mark)
+        let all = mesh.members.iter().map(|member| member.cluster);
+        let name = member.cluster.unique_name(all).filter(|_| chosen.len() > 1);
+        name.map(str::to_owned)
     };
     chosen.iter().map(mark).collect()
 }

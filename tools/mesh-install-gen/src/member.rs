@@ -1,8 +1,8 @@
 //! One cluster of a mesh: its record, with everything that a control plane must be given.
 
-use crate::{ClusterId, Facts, Network};
+use crate::{ClusterId, Facts};
 use meshcore::cluster::Cluster;
-use meshcore::{Error, Result};
+use meshcore::{Error, Network, Result};
 
 /// One cluster of the mesh.
 #[derive(Debug, Clone)]

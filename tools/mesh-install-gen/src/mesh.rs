@@ -1,9 +1,8 @@
 //! The clusters of one mesh, checked against each other.
 
-use crate::{Member, MeshId, Network, Seat, agreement};
+use crate::{Member, MeshId, Seat, agreement};
 use meshcore::cluster::Cluster;
-use meshcore::{Error, Result};
-use std::collections::BTreeSet;
+use meshcore::{Error, Message, Network, Result, route};
 
 /// What the user says beside the records.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +12,7 @@ pub struct Said {
     /// Clusters without a control plane, each with its primary; by name.
     pub remotes: Vec<(String, String)>,
     /// Networks whose clusters reach each other's pods, whatever it looks like.
-    pub routed: BTreeSet<Network>,
+    pub routed: Vec<Network>,
 }
 
 /// Clusters that can be one mesh: one mesh ID, no two of one ID, networks that are what they are
@@ -24,6 +23,8 @@ pub struct Mesh<'a> {
     pub id: MeshId,
     /// In the order of the records.
     pub members: Vec<Member<'a>>,
+    /// Warnings: what the records leave open.
+    pub doubts: Vec<Message>,
 }
 
 impl<'a> Mesh<'a> {
@@ -32,9 +33,9 @@ impl<'a> Mesh<'a> {
         let members = clusters.iter().map(Member::of).collect::<Result<Vec<_>>>()?;
         let id = agreement::mesh_id(&members, said.mesh_id.as_ref())?;
         agreement::refuse_one_id_twice(&members)?;
-        agreement::refuse_unroutable(&members, &said.routed)?;
+        let doubts = route::check(clusters, &said.routed)?;
         agreement::refuse_strange_roots(&members)?;
-        let mut mesh = Self { id, members };
+        let mut mesh = Self { id, members, doubts };
         mesh.seat(&said.remotes)?;
         Ok(mesh)
     }

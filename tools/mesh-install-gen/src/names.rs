@@ -1,6 +1,6 @@
 //! Names that the control planes of a mesh share or must not share, as Istio reads them.
 
-use meshcore::Server;
+use meshcore::{Server, is_secret_key};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -12,10 +12,6 @@ pub struct ClusterId(String);
 /// The mesh's ID, `proj-NUMBER` on Google Cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshId(String);
-
-/// An Istio network: the value of the label `topology.istio.io/network`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Network(String);
 
 /// A SPIFFE trust domain: the host of the identities that a control plane signs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,20 +44,6 @@ impl MeshId {
     }
 }
 
-impl Network {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is the name that asmcli gives to every cluster off Google.
-    #[must_use]
-    pub fn is_default(&self) -> bool {
-        self.0 == "default"
-    }
-}
-
 impl TrustDomain {
     /// The domain.
     #[must_use]
@@ -88,7 +70,7 @@ impl FromStr for ClusterId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "Kubernetes" {
             Err("is what istiod calls every cluster that was given no name")
-        } else if is_key(text) {
+        } else if is_secret_key(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err("cannot be the key of a Secret: at most 253 letters, digits, '-', '_' and '.', \
@@ -101,25 +83,10 @@ impl FromStr for MeshId {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if is_key(text) {
+        if is_secret_key(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err("a mesh ID has at most 253 letters, digits, '-', '_' and '.'")
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let alphanumeric = |c: char| c.is_ascii_alphanumeric();
-        let ends = text.starts_with(alphanumeric) && text.ends_with(alphanumeric);
-        if ends && text.len() <= 63 && text.bytes().all(is_name_byte) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("a network is a label value: at most 63 letters, digits, '-', '_' and '.', \
-                 the first and the last a letter or digit")
         }
     }
 }
@@ -160,13 +127,6 @@ impl FromStr for PilotAddress {
     }
 }
 
-fn is_key(text: &str) -> bool {
-    (1..=253).contains(&text.len())
-        && text.bytes().all(is_name_byte)
-        && text != "."
-        && !text.starts_with("..")
-}
-
 fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-_.".contains(&b)
 }
@@ -178,12 +138,6 @@ impl fmt::Display for ClusterId {
 }
 
 impl fmt::Display for MeshId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -227,16 +181,6 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_label_values() {
-        for good in ["n", "network1", "my-proj-default", "a.b_c-D", "1", &"n".repeat(63)] {
-            assert_eq!(good.parse::<Network>().unwrap().as_str(), good);
-        }
-        for bad in ["", "-a", "a-", ".a", "a b", "a/b", "ä", "a\n", &"n".repeat(64)] {
-            assert!(bad.parse::<Network>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
     fn trust_domains_are_lower_case() {
         for good in ["cluster.local", "my-proj.svc.id.goog", "td_1"] {
             assert_eq!(good.parse::<TrustDomain>().unwrap().as_str(), good);
@@ -276,7 +220,6 @@ mod tests {
         fn names_need_no_escapes(text in "[-a-zA-Z0-9_./ é]{0,70}") {
             let safe = text.bytes().all(is_name_byte);
             prop_assert!(safe || text.parse::<ClusterId>().is_err());
-            prop_assert!(safe || text.parse::<Network>().is_err());
             prop_assert!(safe || text.parse::<TrustDomain>().is_err());
         }
 

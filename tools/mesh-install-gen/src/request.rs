@@ -56,7 +56,7 @@ impl Args {
         Said {
             mesh_id: self.mesh_id.clone(),
             remotes: self.remote.clone(),
-            routed: self.routed.iter().cloned().collect(),
+            routed: self.routed.clone(),
         }
     }
 

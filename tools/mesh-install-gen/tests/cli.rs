@@ -222,19 +222,19 @@ fn what_is_no_mesh_is_refused() {
         (one.clone() + &record("b", json!({"meshId": "m2"})), "these are two meshes", "one mesh"),
         (
             record("a", gke_on("v1")) + &record("b", gke_on("v2")),
-            "projects/p/global/networks/v2 and projects/p/global/networks/v1",
+            "they are on the VPC networks v1 and v2",
             "--routed n",
         ),
         (
             record("a", json!({"network": "n", "provider": "gke"}))
                 + &record("b", json!({"network": "n", "provider": "eks"})),
-            "one is run by eks and one by gke",
+            "they run on gke and eks",
             "--routed n",
         ),
         (
             record("a", json!({"network": "default"}))
                 + &record("b", json!({"network": "default"})),
-            "is on network default with cluster a",
+            "clusters a and b share network default",
             "--routed default",
         ),
         (
@@ -309,8 +309,8 @@ fn two_clusters_of_one_name_are_told_apart() {
         record("a", json!({"project": "p", "location": location, "id": id, "network": id}))
     };
     let found = objects(&["-o", "namespace"], at("x", "one") + &at("y", "two"));
-    assert_eq!(found[0]["metadata"]["annotations"]["meshutils/cluster"], "p/x/a");
-    assert_eq!(found[1]["metadata"]["annotations"]["meshutils/cluster"], "p/y/a");
+    assert_eq!(found[0]["metadata"]["annotations"]["meshutils/cluster"], "one");
+    assert_eq!(found[1]["metadata"]["annotations"]["meshutils/cluster"], "two");
 }
 
 #[test]

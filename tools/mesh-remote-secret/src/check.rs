@@ -66,7 +66,7 @@ fn connection(error: &(dyn std::error::Error + 'static), secret: &RemoteSecret) 
         Some(rustls::Error::InvalidCertificate(reason)) => certificate(reason, secret),
         Some(_) => Error::cluster(format!("{url} does not speak TLS as an API server does"))
             .hint("is this the port of the API server?"),
-        None => Error::cluster(format!("{url} cannot be reached: {}", innermost(error)))
+        None => Error::cluster(format!("{url} cannot be reached: {}", meshkube::innermost(error)))
             .hint("is there a way from here? the others may have one; leave out --check-endpoint"),
     }
 }
@@ -112,12 +112,4 @@ fn tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::E
         next = error.source();
     }
     None
-}
-
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -15,9 +15,9 @@ use meshkube::k8s_openapi::api::authorization::v1::{
 };
 use meshkube::k8s_openapi::api::core::v1::Secret;
 use meshkube::kube::api::{Api, ListParams, PostParams};
-use meshkube::kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use meshkube::kube::{self, Client, ResourceExt as _};
-use meshkube::{Access, Connection};
+use meshkube::kube::config::Kubeconfig;
+use meshkube::kube::{self, ResourceExt as _};
+use meshkube::{Access, Connection, innermost};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -105,21 +105,13 @@ async fn ask(access: &Access, remote: &Remote<'_>) -> Answer {
     answers.await.unwrap_or_else(|answer| answer)
 }
 
-/// As istiod would connect. `access` gives the limit of a request alone: its `--as` is for the
-/// clusters of the user's own contexts.
+/// As istiod would connect: `--as` is for the clusters of the user's own contexts.
 async fn connect(access: &Access, remote: &Remote<'_>) -> Result<Connection> {
     let name = remote.subject.id.unwrap_or_default();
-    let unusable = || Error::data("the kubeconfig cannot be used here");
     let kubeconfig = of_one(name, remote.cluster, remote.user);
-    let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig).map_err(|_| unusable())?;
-    let mut connection = access.connect(&kubeconfig, name).await?;
-    let options = KubeConfigOptions::default();
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|_| unusable())?;
-    config.connect_timeout = None;
-    config.write_timeout = None;
-    connection.client = Client::try_from(config).map_err(|_| unusable())?;
-    Ok(connection)
+    let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig)
+        .map_err(|_| Error::data("the kubeconfig cannot be used here"))?;
+    access.connect_as_is(&kubeconfig, name).await
 }
 
 async fn rules(cluster: &Connection, namespace: &str) -> Result<Vec<Rule>, Answer> {
@@ -184,15 +176,6 @@ fn classify(error: &kube::Error) -> Answer {
             }
         }
     }
-}
-
-/// Layers above the innermost reason only repeat that something failed.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::primary::DEFAULT_ID;
 use crate::secret::{CLUSTER_ANNOTATION, COPY_ANNOTATION, LABEL, RemoteSecret};
 use crate::subject::Subject;
 use meshcore::finding::Finding;
+use meshcore::is_secret_key;
 use serde_json::json;
 
 /// Findings about the Secret itself.
@@ -92,10 +93,9 @@ pub fn of_id(
     let mut found = Vec::new();
     let finding =
         |check, text: &str| subject.finding(check, text, json!({}), subject.make_again(&[]));
-    let of_key = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if id.is_empty() || id.len() > 253 || !id.bytes().all(of_key) {
-        let text =
-            "its key may have letters, digits, '-', '_' and '.' only: no API server takes it";
+    if !is_secret_key(id) {
+        let text = "its key may have at most 253 letters, digits, '-', '_' and '.', and not \"..\" in \
+             front: no API server takes it";
         found.push(finding(check::KEY, text));
     } else if id == DEFAULT_ID {
         let text = "every cluster that was installed without a cluster name has this ID: two of \
@@ -190,6 +190,7 @@ mod tests {
             ("arn:aws:eks:x:1:cluster/a", &["MESH0405"]),
             ("cn-a.b_c", &[]),
             ("", &["MESH0405"]),
+            ("..a", &["MESH0405"]),
         ] {
             let found = of_id(subject(&secret).cluster(id), id, Some("own"), &others);
             assert_eq!(codes(&found), expected, "{id}");

@@ -1,6 +1,10 @@
 //! Strict reading of CIDR ranges.
 
+use crate::Error;
+use crate::input::Source;
+use crate::list::{is_list, words};
 use ipnet::{IpNet, Ipv4Net};
+use serde::Deserialize;
 use std::net::IpAddr;
 
 /// Why a text is no range.
@@ -16,6 +20,8 @@ pub enum CidrError {
     },
 }
 
+impl std::error::Error for CidrError {}
+
 impl std::fmt::Display for CidrError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -25,6 +31,41 @@ impl std::fmt::Display for CidrError {
             }
         }
     }
+}
+
+/// All ranges of the sources, in their order: of plain lists, and of what mesh-cidrs writes as JSON.
+pub fn read(sources: &[Source]) -> crate::Result<Vec<IpNet>> {
+    let one = |text: &str| parse(text).map_err(|error| Error::data(format!("{text:?} {error}")));
+    let mut ranges = Vec::new();
+    for source in sources {
+        if is_list(&source.text) {
+            for (line, word) in words(&source.text) {
+                let at = |error: Error| error.at(format!("{}: line {line}", source.name));
+                ranges.push(one(word).map_err(at)?);
+            }
+            continue;
+        }
+        for document in source.documents()? {
+            let Entry { cidr } = document.decode().map_err(|error| {
+                error.hint("ranges are read; of clusters, mesh-cidrs writes them")
+            })?;
+            ranges.push(one(&cidr).map_err(|error| error.at(document.field("cidr")))?);
+        }
+    }
+    Ok(ranges)
+}
+
+/// The range of all addresses, if these ranges make one together: halves of it all are all of it.
+#[must_use]
+pub fn all_addresses<'a>(ranges: impl IntoIterator<Item = &'a IpNet>) -> Option<IpNet> {
+    let ranges = ranges.into_iter().copied().collect();
+    IpNet::aggregate(&ranges).into_iter().find(|range| range.prefix_len() == 0)
+}
+
+/// A line of `mesh-cidrs -o json`.
+#[derive(Deserialize)]
+struct Entry {
+    cidr: String,
 }
 
 /// Reads `10.0.0.0/8` or `2001:db8::/32`, in the one notation that every tool and cloud API
@@ -136,7 +177,60 @@ mod tests {
         assert_eq!(error, CidrError::HostBits { network: "10.0.0.0/8".parse().unwrap() });
     }
 
+    fn read_text(text: &str) -> crate::Result<Vec<String>> {
+        let source = Source::new("stdin".to_owned(), text.as_bytes().to_vec())?;
+        read(&[source]).map(|ranges| ranges.iter().map(IpNet::to_string).collect())
+    }
+
+    #[test]
+    fn lists_of_every_form_are_read() {
+        for text in [
+            "10.0.0.0/14\n2001:db8::/32\n",
+            "10.0.0.0/14,2001:db8::/32\n",
+            "# pods\n10.0.0.0/14;2001:db8::/32",
+            "{\"cidr\":\"10.0.0.0/14\",\"owners\":[]}\n{\"cidr\":\"2001:db8::/32\",\"owners\":[]}\n",
+            "[{\"cidr\": \"10.0.0.0/14\"}, {\"cidr\": \"2001:db8::/32\"}]",
+        ] {
+            assert_eq!(read_text(text).unwrap(), ["10.0.0.0/14", "2001:db8::/32"], "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_of_lists_say_where() {
+        for (text, message) in [
+            ("10.0.0.0/8\n10.1.2.3/8", "stdin: line 2: \"10.1.2.3/8\" has host bits set"),
+            ("10.0.0.0/8 x", "stdin: line 1: \"x\" is not a CIDR range"),
+            ("{\"cidr\": \"10.0.0.1\"}", "stdin: document 1: .cidr: \"10.0.0.1\" has no prefix"),
+            ("{\"name\": \"a\"}", "stdin: document 1: missing field `cidr`"),
+            ("[]", "stdin: holds no objects"),
+            ("# none\n", "stdin: holds no objects"),
+            ("\n", "stdin: is empty"),
+        ] {
+            let error = read_text(text).unwrap_err();
+            assert!(error.message().text().starts_with(message), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn halves_are_all_addresses() {
+        for (text, expected) in [
+            ("10.0.0.0/8 0.0.0.0/0", Some("0.0.0.0/0")),
+            ("::/1 10.0.0.0/8 8000::/1", Some("::/0")),
+            ("0.0.0.0/1 8000::/1", None),
+        ] {
+            let ranges: Vec<IpNet> = text.split(' ').map(|range| parse(range).unwrap()).collect();
+            assert_eq!(all_addresses(&ranges), expected.map(|net| parse(net).unwrap()), "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_read_is_never_nothing(text in "[0-9./, #\n{}\":cidr]{0,40}|\\PC{0,20}") {
+            if let Ok(ranges) = read_text(&text) {
+                prop_assert!(!ranges.is_empty());
+            }
+        }
+
         #[test]
         fn the_short_way_reads_what_the_long_way_reads(
             text in "[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,3}|(10|0)\\.0\\.[0-9]\\.0/(8|1[0-9]|2[0-9]|3[0-3])"

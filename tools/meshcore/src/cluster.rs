@@ -236,4 +236,39 @@ impl Cluster {
             _ => self.name.clone(),
         }
     }
+    /// What an object that is for it alone calls it (the annotation `meshutils/cluster`): its name,
+    /// or its ID where the name could mean another of `all`, which are it and its peers. None where
+    /// that is not known.
+    #[must_use]
+    pub fn unique_name<'a>(&self, all: impl IntoIterator<Item = &'a Self>) -> Option<&str> {
+        let name = self.name.as_str();
+        let is_named = |other: &&Self| other.name == name || other.id.as_deref() == Some(name);
+        match all.into_iter().filter(is_named).count() {
+            0 | 1 => Some(name),
+            _ => self.id.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_could_mean_two_clusters_is_not_used() {
+        let cluster = |name: &str, id: Option<&str>| Cluster {
+            name: name.to_owned(),
+            id: id.map(str::to_owned),
+            ..Cluster::default()
+        };
+        let all = [
+            cluster("a", Some("a")),
+            cluster("b", Some("1")),
+            cluster("b", None),
+            cluster("c", Some("2")),
+            cluster("d", Some("c")),
+        ];
+        let names: Vec<_> = all.iter().map(|cluster| cluster.unique_name(&all)).collect();
+        assert_eq!(names, [Some("a"), Some("1"), None, Some("2"), Some("d")]);
+    }
 }

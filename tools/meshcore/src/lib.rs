@@ -1,7 +1,7 @@
 //! What the tools share: streams, messages, exit codes, YAML, cluster records.
 //!
 //! A tool is a function from its flags to an [`Outcome`]; [`main`] does the rest. Nothing here
-//! knows a tool by name, opens a socket or reads a clock.
+//! depends on the tool, opens a socket or reads a clock.
 
 pub mod cidr;
 pub mod cluster;
@@ -13,16 +13,18 @@ mod istio;
 pub mod list;
 mod name;
 mod output;
+pub mod route;
 mod server;
 pub mod shell;
 mod start;
 pub mod table;
+mod vpc;
 pub mod yaml;
 
 pub use console::{Console, LogFormat, Message, Messages, visible};
 pub use error::{Error, Exit, Result};
 pub use istio::IstioVersion;
-pub use name::DnsLabel;
+pub use name::{DnsLabel, Network, is_qualified_name, is_secret_key};
 pub use output::{Outcome, Verdict, json_lines};
 pub use server::Server;
 pub use start::main;

@@ -1,11 +1,16 @@
 //! Names as Kubernetes checks them.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A DNS-1123 label: what Kubernetes asks of a namespace's name, istioctl of a cluster's name
 /// and asmcli of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsLabel(String);
+
+/// An Istio network: the value of the label `topology.istio.io/network`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Network(String);
 
 impl DnsLabel {
     /// Checks a name; the error completes "NAME …".
@@ -32,6 +37,66 @@ impl DnsLabel {
     }
 }
 
+impl Network {
+    /// What asmcli calls the network of every cluster off Google.
+    pub const DEFAULT: &str = "default";
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is asmcli's [`Network::DEFAULT`].
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.0 == Self::DEFAULT
+    }
+}
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_qualified_name(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a network is a label value: at most 63 letters, digits, '-', '_' and '.', \
+                 the first and the last a letter or digit")
+        }
+    }
+}
+
+/// What Kubernetes asks of a label's value that is not empty, and of keys after their prefix.
+#[must_use]
+pub fn is_qualified_name(text: &str) -> bool {
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= 63
+        && text.starts_with(ends)
+        && text.ends_with(ends)
+        && text.bytes().all(is_name_byte)
+}
+
+/// What Kubernetes asks of a key in a Secret (`IsConfigMapKey`); so the ID of a cluster has to be
+/// one.
+#[must_use]
+pub fn is_secret_key(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text.bytes().all(is_name_byte)
+        && text != "."
+        && !text.starts_with("..")
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-_.".contains(&b)
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Display for DnsLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -41,6 +106,7 @@ impl fmt::Display for DnsLabel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_are_dns_labels() {
@@ -60,6 +126,34 @@ mod tests {
         ] {
             let error = DnsLabel::parse(name).unwrap_err();
             assert!(error.contains(reason), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn networks_are_label_values() {
+        for good in ["n", "network1", "my-proj-default", "a.b_c-D", "1", &"n".repeat(63)] {
+            assert_eq!(good.parse::<Network>().unwrap().as_str(), good);
+        }
+        for bad in ["", "-a", "a-", ".a", "a b", "a/b", "ä", "a\n", &"n".repeat(64)] {
+            assert!(bad.parse::<Network>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_secrets_are_names_of_files() {
+        for good in ["cluster1", "cn-my-proj-us-west2-a-asm-a", ".a", "1", &"a".repeat(253)] {
+            assert!(is_secret_key(good), "{good}");
+        }
+        for bad in ["", ".", "..", "..a", "a b", "a/b", "arn:aws:eks:x", "ä", &"a".repeat(254)] {
+            assert!(!is_secret_key(bad), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_label_and_a_network_can_be_keys(text in "[-a-zA-Z0-9_. é]{0,70}") {
+            prop_assert!(DnsLabel::parse(&text).is_err() || is_qualified_name(&text));
+            prop_assert!(text.parse::<Network>().is_err() || is_secret_key(&text));
         }
     }
 }

@@ -11,6 +11,7 @@ pub use connection::{Access, Connection, MANAGER, Trust, require_context, server
 pub use duration::parse as parse_duration;
 pub use patience::Patience;
 pub use progress::Progress;
+pub use refusal::innermost;
 
 pub use k8s_openapi;
 pub use kube;

@@ -47,7 +47,7 @@ fn is_passing(error: &kube::Error) -> Option<Duration> {
         // A wrong certificate and wrong credentials stay wrong.
         kube::Error::Service(error) => {
             let is_final = error.downcast_ref::<AuthError>().is_some()
-                || crate::refusal::chain(error.as_ref()).contains("certificate");
+                || crate::refusal::innermost(error.as_ref()).contains("certificate");
             (!is_final).then_some(Duration::ZERO)
         }
         kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => Some(Duration::ZERO),

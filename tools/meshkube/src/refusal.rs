@@ -45,7 +45,7 @@ pub fn kubeconfig(error: &KubeconfigError) -> Error {
         KubeconfigError::FindPath => Error::data("there is no kubeconfig")
             .hint("name one with --kubeconfig or the variable KUBECONFIG"),
         // The rest tells of names, addresses and files.
-        other => Error::data(format!("kubeconfig: {}", chain(other))),
+        other => Error::data(format!("kubeconfig: {}", innermost(other))),
     }
 }
 
@@ -59,7 +59,7 @@ fn refused(status: &Status, what: &str) -> Error {
 }
 
 fn unreachable(error: &(dyn std::error::Error + 'static), server: &str) -> Error {
-    let reason = chain(error);
+    let reason = innermost(error);
     let message = Error::cluster(format!("{server} cannot be reached: {reason}"));
     if reason.contains("certificate") {
         message.hint("the CA or server name in the kubeconfig does not fit this server")
@@ -82,11 +82,12 @@ fn authentication(error: &AuthError) -> Error {
 }
 
 fn kind(error: &kube::Error) -> String {
-    chain(error).lines().next().unwrap_or_default().to_owned()
+    innermost(error).lines().next().unwrap_or_default().to_owned()
 }
 
 /// The innermost reason: layers above it only repeat that something failed.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+#[must_use]
+pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
