@@ -1,6 +1,8 @@
 //! What holds for every program: one table, and every program must be in it.
 
-use mesh_tests::samples::{GCLOUD, ISTIOD, KUBECONFIG, RECORD, REMOTE_SECRET, TAGGED, TWO_CLUSTERS};
+use mesh_tests::samples::{
+    GCLOUD, ISTIOD, KUBECONFIG, RECORD, REMOTE_SECRET, TAGGED, TWO_CLUSTERS,
+};
 use mesh_tests::{Ran, programs, run};
 use std::process::{Command, Stdio};
 

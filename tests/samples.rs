@@ -28,4 +28,5 @@ pub const REMOTE_SECRET: &str = r#"{"kind": "Secret", "metadata": {"name": "isti
     "{clusters: [{name: c, cluster: {server: 'https://a.example.com'}}], users: [{name: u, user: {token: t}}], contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}"}}"#;
 
 /// A pod of a control plane without a revision.
-pub const ISTIOD: &str = r#"{"kind": "Pod", "metadata": {"name": "a", "labels": {"app": "istiod"}}}"#;
+pub const ISTIOD: &str =
+    r#"{"kind": "Pod", "metadata": {"name": "a", "labels": {"app": "istiod"}}}"#;

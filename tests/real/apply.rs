@@ -132,7 +132,8 @@ fn conflicts_are_not_overwritten() {
     let namespace = namespace("conflict");
     let mut map = object("ConfigMap", &namespace, "m", &json!({}));
     map["data"] = json!({"k": "theirs"});
-    let args = ["--context", "cluster1", "apply", "--server-side", "--field-manager=other", "-f", "-"];
+    let args =
+        ["--context", "cluster1", "apply", "--server-side", "--field-manager=other", "-f", "-"];
     let _ = run(&mut kubectl(&args), &map.to_string()).ok();
     map["data"]["k"] = json!("ours");
     let one = ["--context", "cluster1"];
@@ -180,14 +181,17 @@ fn unknown_kind_and_missing_right() {
     let thing = object("Thing", "default", "t", &json!({}));
     let map = object("ConfigMap", &namespace("right"), "m", &json!({}));
     let ran = in_both(&[], &(thing.to_string() + &map.to_string()));
-    assert_eq!((ran.code, actions(&ran)), (
-        Some(4),
-        ["failed", "created", "failed", "created"].map(str::to_owned).to_vec()
-    ));
+    assert_eq!(
+        (ran.code, actions(&ran)),
+        (Some(4), ["failed", "created", "failed", "created"].map(str::to_owned).to_vec())
+    );
     assert!(ran.stdout.contains("has no Thing in v1"), "{ran:?}");
     let refused = in_both(&["--as", "nobody"], &map.to_string());
     assert_eq!(refused.code, Some(4));
-    assert!(refused.stdout.contains("forbidden") && refused.stderr.contains("can-i"), "{refused:?}");
+    assert!(
+        refused.stdout.contains("forbidden") && refused.stderr.contains("can-i"),
+        "{refused:?}"
+    );
 }
 
 /// The acceptance of the fan-out: 20 Secrets, nothing in the second run, one cluster leaves, one
@@ -253,7 +257,10 @@ fn joins_five_clusters() {
     let of = |cluster: &str, action: &str| {
         let cluster = format!("{{\"cluster\":\"{cluster}\"");
         let action = format!("\"action\":\"{action}\"");
-        ran.stdout.lines().filter(|line| line.starts_with(&cluster) && line.contains(&action)).count()
+        ran.stdout
+            .lines()
+            .filter(|line| line.starts_with(&cluster) && line.contains(&action))
+            .count()
     };
     assert!(of("cluster3", "created") > 0 && of("cluster3", "failed") > 0, "{}", ran.stderr);
     for context in rest {
