@@ -1,11 +1,13 @@
-//! scripts/testbed: what it starts, it ends.
+//! scripts/testbed: its nodes run pods, and what it starts, it ends.
 
-use crate::clusters::wait_for;
+use crate::clusters::{unique, wait_for};
 use crate::{Needs, Test};
-use mesh_tests::{root, run};
+use mesh_tests::{Ran, root, run};
+use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 pub const TESTS: &[Test] = &[
     ("testbed_keeps_the_exit_status", Needs::Clusters, keeps_the_exit_status),
@@ -13,6 +15,12 @@ pub const TESTS: &[Test] = &[
     ("testbed_ends_all_when_terminated", Needs::Clusters, ends_all_when_terminated),
     ("testbed_up_status_down", Needs::Clusters, up_status_down),
     ("testbed_refuses_wrong_usage", Needs::Clusters, refuses_wrong_usage),
+    ("nodes_are_ready", Needs::Nodes, nodes_are_ready),
+    ("nodes_run_helloworld_for_pods_of_all_clusters", Needs::Nodes, helloworld),
+    ("nodes_execute_commands_through_the_api", Needs::Nodes, exec),
+    ("nodes_let_pods_reach_their_api_server", Needs::Nodes, pods_reach_their_api_server),
+    ("nodes_end_with_all_they_made_when_killed", Needs::Nodes, nodes_end_when_killed),
+    ("nodes_are_refused_where_there_can_be_none", Needs::Nodes, nodes_are_refused),
 ];
 
 fn testbed(args: &[&str]) -> Command {
@@ -29,14 +37,15 @@ fn keeps_the_exit_status() {
 /// A test bed whose command says its directory and then waits.
 fn waiting() -> (Child, PathBuf) {
     let script = "echo \"$MESH_TESTBED_DIR\"; sleep 1000";
-    let mut child = testbed(&["run", "-n", "1", "sh", "-c", script])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+    said_dir(testbed(&["run", "-n", "1", "sh", "-c", script]).stderr(Stdio::null()))
+}
+
+fn said_dir(command: &mut Command) -> (Child, PathBuf) {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
     let mut line = String::new();
     let stdout = child.stdout.take().expect("it is piped");
-    BufReader::new(stdout).read_line(&mut line).expect("it says its directory");
+    BufReader::new(stdout).read_line(&mut line).expect("it can be read");
+    assert_ne!(line, "", "the test bed did not start");
     (child, PathBuf::from(line.trim()))
 }
 
@@ -101,4 +110,169 @@ fn refuses_wrong_usage() {
         let ran = run(&mut testbed(args), "");
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{args:?} {ran:?}");
     }
+}
+
+/// What keeps this machine from running nodes, if anything does.
+pub fn no_nodes() -> Option<&'static str> {
+    static ANSWER: LazyLock<Option<String>> = LazyLock::new(|| {
+        let ran = run(&mut testbed(&["can-run-nodes"]), "");
+        (ran.code != Some(0)).then(|| format!("nodes: {}", ran.stdout.trim()))
+    });
+    ANSWER.as_deref()
+}
+
+/// The directory of two clusters with nodes, started once for all tests that need them.
+pub fn with_nodes() -> &'static Path {
+    // It ends when its command reads the end of the pipe: at the latest with this process.
+    static BED: LazyLock<(Child, PathBuf)> = LazyLock::new(|| {
+        let script = "echo \"$MESH_TESTBED_DIR\"; exec cat";
+        said_dir(testbed(&["run", "-n", "2", "--nodes", "sh", "-c", script]).stdin(Stdio::piped()))
+    });
+    &BED.1
+}
+
+/// kubectl for one of the clusters with nodes.
+fn kubectl(context: &str, args: &[&str], input: &str) -> Ran {
+    let mut command = Command::new("kubectl");
+    command.env("KUBECONFIG", with_nodes().join("kubeconfig")).args(["--context", context]);
+    run(command.args(args), input)
+}
+
+fn get(context: &str, object: &str) -> Value {
+    let answer = kubectl(context, &["get", object, "-o", "json"], "").ok();
+    serde_json::from_str(&answer).expect("kubectl writes JSON")
+}
+
+/// A pod that is ready: its name.
+fn pod(context: &str, stem: &str, image: &str) -> String {
+    let name = unique(stem);
+    let _ = kubectl(context, &["run", &name, "--image", image], "").ok();
+    let ready = ["wait", "--for=condition=Ready", "--timeout=120s", "pod", &name];
+    let _ = kubectl(context, &ready, "").ok();
+    name
+}
+
+fn delete(context: &str, pod: &str) {
+    let _ = kubectl(context, &["delete", "pod", pod, "--wait=false", "--now"], "").ok();
+}
+
+fn nodes_are_ready() {
+    for context in ["cluster1", "cluster2"] {
+        let nodes = get(context, "nodes");
+        let [node] = &nodes["items"].as_array().expect("a list")[..] else { panic!("{nodes}") };
+        assert_eq!(node["metadata"]["name"], format!("{context}-node"));
+        let conditions = node["status"]["conditions"].as_array().expect("a list");
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+        assert_eq!(ready.expect("it is told")["status"], "True");
+        let runtime = node["status"]["nodeInfo"]["containerRuntimeVersion"].as_str();
+        assert!(runtime.expect("it is told").starts_with("containerd://"));
+    }
+}
+
+fn helloworld() {
+    let clusters = [("cluster1", "v1"), ("cluster2", "v2")];
+    let servers = clusters.map(|(context, version)| {
+        let name = pod(context, "hello", &format!("localhost/helloworld-{version}:1"));
+        let address = get(context, &format!("pod/{name}"))["status"]["podIP"].clone();
+        (context, version, name, address.as_str().expect("it has one").to_owned())
+    });
+    for (context, _) in clusters {
+        let client = pod(context, "client", "localhost/tools:1");
+        for (_, version, name, address) in &servers {
+            let url = format!("http://{address}:5000/hello");
+            let reply = kubectl(context, &["exec", &client, "--", "curl", "-sSf", &url], "").ok();
+            assert_eq!(reply, format!("Hello version: {version}, instance: {name}\n"));
+        }
+        delete(context, &client);
+    }
+    for (context, _, name, _) in servers {
+        delete(context, &name);
+    }
+}
+
+fn exec() {
+    let name = pod("cluster1", "exec", "localhost/tools:1");
+    let script = "cat; echo error >&2; exit 42";
+    let ran = kubectl("cluster1", &["exec", "-i", &name, "--", "sh", "-c", script], "input\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(42), "input\n"), "{ran:?}");
+    assert!(ran.stderr.contains("error\n"), "{ran:?}");
+    let ran = kubectl("cluster1", &["exec", &name, "--", "no-such-program"], "");
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    // Nobody answers names in there; that is said at once.
+    let url = "http://no.such.name/";
+    let ran = kubectl("cluster1", &["exec", &name, "--", "curl", "-sS", "-m", "4", url], "");
+    assert_eq!(ran.code, Some(6), "{ran:?}");
+    delete("cluster1", &name);
+}
+
+fn pods_reach_their_api_server() {
+    let script = "cd /var/run/secrets/kubernetes.io/serviceaccount &&
+        exec curl -sS --cacert ca.crt -H \"Authorization: Bearer $(cat token)\" \
+            https://$KUBERNETES_SERVICE_HOST/api/v1/namespaces/default/pods";
+    for context in ["cluster1", "cluster2"] {
+        let name = pod(context, "inside", "localhost/tools:1");
+        let answer = kubectl(context, &["exec", &name, "--", "sh", "-c", script], "").ok();
+        let answer: Value = serde_json::from_str(&answer).expect("the API answers in JSON");
+        // Who asks is known; what it may do is another matter.
+        let message = answer["message"].as_str().expect("there is a reason");
+        assert!(message.contains("system:serviceaccount:default:default"), "{message}");
+        delete(context, &name);
+    }
+}
+
+/// Processes in the network namespace of that name.
+fn members_of(namespace: &Path) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("Linux has it").flatten();
+    let networks = processes.filter_map(|entry| entry.path().join("ns/net").read_link().ok());
+    networks.filter(|network| network == namespace).count()
+}
+
+/// Control groups of the pods of a test bed.
+fn cgroups_of(dir: &Path) -> usize {
+    let name = format!("testbed{}", dir.display().to_string().replace('/', "-"));
+    let top = Path::new("/sys/fs/cgroup");
+    let below = std::fs::read_dir(top).expect("Linux has it").flatten().map(|entry| entry.path());
+    below.chain([top.to_owned()]).filter(|parent| parent.join(&name).exists()).count()
+}
+
+fn nodes_end_when_killed() {
+    let name = unique("left");
+    let script = format!(
+        "{{ kubectl run {name} --image localhost/tools:1 --command -- sh -c 'sleep 1000; : {name}'
+            kubectl wait --for=condition=Ready --timeout=120s pod/{name}; }} >&2
+        echo \"$MESH_TESTBED_DIR\"; sleep 1000"
+    );
+    let (mut child, dir) =
+        said_dir(&mut testbed(&["run", "-n", "1", "--nodes", "sh", "-c", &script]));
+    let process = dir.join("network/namespace").read_link().expect("it leads to a process");
+    let network = process.read_link().expect("the process runs");
+    // The shell in the pod; relay, kubelet, containerd and more.
+    let in_pod = || processes_of(Path::new(&format!(": {name}\0"))).len();
+    assert!(in_pod() >= 1 && members_of(&network) >= 4 && cgroups_of(&dir) >= 1);
+    assert!(!Path::new("/sys/class/net/cluster1").exists(), "the bridge is among our devices");
+    signal(&child, "KILL");
+    let _ = child.wait().expect("it ended");
+    nothing_is_left(&dir);
+    assert_eq!((in_pod(), members_of(&network), cgroups_of(&dir)), (0, 0, 0));
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("Linux has it");
+    assert!(!mounts.contains(dir.to_str().expect("a plain path")), "{mounts}");
+}
+
+fn nodes_are_refused() {
+    let parent = tempfile::tempdir().expect("a temporary folder");
+    let dir = parent.path().join("bed");
+    let at = dir.to_str().expect("a plain path");
+    let without_namespaces = |args: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]);
+        run(command.arg(root().join("scripts/testbed")).args(args), "")
+    };
+    let ran = without_namespaces(&["can-run-nodes"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.starts_with("no namespaces"), "{ran:?}");
+    let reason = ran.stdout.trim().to_owned();
+    let ran = without_namespaces(&["up", "-d", at, "--nodes"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
+    assert!(ran.stderr.contains(&reason), "{ran:?}");
+    assert!(!dir.exists());
 }
