@@ -1,7 +1,7 @@
 //! What holds for every program: one table, and every program must be in it.
 
 use mesh_tests::samples::{
-    GCLOUD, ISTIOD, KUBECONFIG, RECORD, REMOTE_SECRET, TAGGED, TWO_CLUSTERS,
+    GCLOUD, ISTIOD, KUBECONFIG, RECORD, REMOTE_SECRET, SERVICE, TAGGED, TWO_CLUSTERS,
 };
 use mesh_tests::{Ran, programs, run};
 use std::process::{Command, Stdio};
@@ -21,7 +21,7 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 17] = [
+const PROGRAMS: [Program; 19] = [
     Program {
         name: "mesh-apply",
         answers: None,
@@ -101,6 +101,13 @@ const PROGRAMS: [Program; 17] = [
         asks: Some(&["--context", "down", "--rev", "r", "sample"]),
     },
     Program {
+        name: "mesh-lbaddr",
+        answers: Some((&[], SERVICE)),
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: Some(&["--context", "down"]),
+    },
+    Program {
         name: "mesh-lbcheck",
         answers: Some((&["--expect", "v1"], "Hello version: v1, instance: a\n")),
         reads: Some(&[]),
@@ -113,6 +120,13 @@ const PROGRAMS: [Program; 17] = [
         reads: Some(&[]),
         reads_lines: false,
         asks: None,
+    },
+    Program {
+        name: "mesh-probe",
+        answers: None,
+        reads: None,
+        reads_lines: false,
+        asks: Some(&["--context", "down", "--url", "http://a"]),
     },
     Program {
         name: "mesh-remote-secret",

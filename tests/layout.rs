@@ -4,7 +4,14 @@ use mesh_tests::{programs, root};
 use std::process::Command;
 
 /// Tools that reach API servers; all others are pure filters.
-const LIVE: [&str; 4] = ["mesh-apply", "mesh-label-ns", "mesh-remote-secret", "mesh-secret-lint"];
+const LIVE: [&str; 6] = [
+    "mesh-apply",
+    "mesh-label-ns",
+    "mesh-lbaddr",
+    "mesh-probe",
+    "mesh-remote-secret",
+    "mesh-secret-lint",
+];
 
 #[test]
 fn pure_tools_link_neither_kube_nor_tokio() {

@@ -30,3 +30,9 @@ pub const REMOTE_SECRET: &str = r#"{"kind": "Secret", "metadata": {"name": "isti
 /// A pod of a control plane without a revision.
 pub const ISTIOD: &str =
     r#"{"kind": "Pod", "metadata": {"name": "a", "labels": {"app": "istiod"}}}"#;
+
+/// A gateway's Service with an address.
+pub const SERVICE: &str = r#"{"apiVersion": "v1", "kind": "Service",
+    "metadata": {"name": "istio-eastwestgateway", "namespace": "istio-system"},
+    "spec": {"type": "LoadBalancer", "ports": [{"name": "tls", "port": 15443}]},
+    "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}"#;

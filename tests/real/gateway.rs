@@ -50,7 +50,7 @@ fn manifests_are_accepted() {
             accepts(
                 &format!(
                     "{cd}; echo 10.0.0.0/14,10.4.0.0/14 > ranges;
-                     mesh-gateway-gen -q {flags} -o manifests --kubernetes-version {kubernetes}"
+                     mesh-gateway-gen -q {flags} -n default -o manifests --kubernetes-version {kubernetes}"
                 ),
                 objects,
             );

@@ -40,7 +40,7 @@ fn labels_both_clusters_once() {
     let namespace = namespace("label");
     kubectl_label(&namespace, "istio-injection=enabled");
     kubectl_label(&namespace, "team=blue");
-    let args = ["--rev", "asm-managed", &namespace];
+    let args = ["--rev", "default", &namespace];
     assert_eq!(
         label_ns(&args).ok(),
         format!(
@@ -50,7 +50,7 @@ fn labels_both_clusters_once() {
     for context in ["cluster1", "cluster2"] {
         assert_eq!(
             labels(context, &namespace),
-            serde_json::json!({"istio.io/rev": "asm-managed", "team": "blue"})
+            serde_json::json!({"istio.io/rev": "default", "team": "blue"})
         );
     }
     let version =
@@ -65,24 +65,24 @@ fn labels_both_clusters_once() {
 fn creates_only_when_told() {
     let there = namespace("there");
     let missing = unique("missing");
-    let ran = label_ns(&["--rev", "r", &there, &missing]);
+    let ran = label_ns(&["--rev", "default", &there, &missing]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
     assert!(ran.stderr.contains(&format!("there is no namespace {missing}")), "{ran:?}");
     // One wrong name, and nothing at all was written.
     assert_eq!(labels("cluster1", &there)["istio.io/rev"], Value::Null);
-    let ran = label_ns(&["--rev", "r", "--create", &missing, "-o", "json"]);
+    let ran = label_ns(&["--rev", "default", "--create", &missing, "-o", "json"]);
     let expected = format!(
         "{{\"context\":\"cluster1\",\"namespace\":\"{missing}\",\"action\":\"created\",\"dryRun\":false}}\n"
     );
     assert!(ran.ok().starts_with(&expected));
-    assert_eq!(labels("cluster2", &missing)["istio.io/rev"], "r");
+    assert_eq!(labels("cluster2", &missing)["istio.io/rev"], "default");
 }
 
 fn dry_run_writes_nothing() {
     let namespace = namespace("dry");
     let missing = unique("missing");
     for mode in ["client", "server"] {
-        let ran = label_ns(&["--rev", "r", "--create", "--dry-run", mode, &namespace, &missing]);
+        let ran = label_ns(&["--rev", "default", "--create", "--dry-run", mode, &namespace, &missing]);
         let out = ran.ok();
         assert!(out.contains(&format!("namespace/{namespace} labeled (dry run)")), "{out}");
         assert!(out.contains(&format!("namespace/{missing} created (dry run)")), "{out}");

@@ -14,10 +14,13 @@ mod gcloud;
 mod instructions;
 mod join_mesh;
 mod label_ns;
+mod lbaddr;
+mod probe;
 mod remote_secret;
 mod secret_lint;
 mod stand_in;
 mod testbed;
+mod traffic;
 mod yaml;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,6 +31,8 @@ use std::process::{Command, Stdio};
 enum Needs {
     Kubectl,
     Clusters,
+    Nodes,
+    NodesAndEnvoy,
     Gcloud,
     ClustersAndGcloud,
     Valgrind,
@@ -50,7 +55,10 @@ fn main() {
         gcloud::TESTS,
         examples::TESTS,
         instructions::TESTS,
+        lbaddr::TESTS,
+        probe::TESTS,
         testbed::TESTS,
+        traffic::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(trial).collect();
@@ -79,6 +87,10 @@ impl Needs {
         match self {
             Self::Kubectl => (!is_program("kubectl")).then_some("kubectl on PATH"),
             Self::Clusters => clusters(),
+            Self::Nodes => clusters().or_else(testbed::no_nodes),
+            Self::NodesAndEnvoy => {
+                clusters().or_else(testbed::no_nodes).or_else(traffic::lacks_envoy)
+            }
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
             Self::Valgrind => (!is_program("valgrind")).then_some("valgrind on PATH"),

@@ -1,11 +1,28 @@
-//! Namespaces in, labelled namespaces (or patches) out.
+//! Namespaces in, labelled namespaces (or patches) out; pods and webhooks are knowledge.
 
-use crate::change::{Change, Injector};
+use crate::change::{Change, Wanted};
+use crate::pod::Pod;
+use crate::selector::Labels;
+use crate::simulate::Namespace;
+use crate::webhook::{Configuration, Injectors};
 use meshcore::input::{Document, Source};
-use meshcore::{Error, Result};
+use meshcore::{DnsLabel, Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+
+const FEED: &str =
+    "feed it with: kubectl get namespaces,pods,mutatingwebhookconfigurations -A -o json";
+
+/// What the input holds.
+#[derive(Debug)]
+pub struct Stream {
+    /// The namespaces to label, in their order.
+    pub namespaces: Vec<Labelled>,
+    /// All pods.
+    pub pods: Vec<Pod>,
+    /// The injection webhooks, when there was any webhook configuration to find them in.
+    pub injectors: Option<Injectors>,
+}
 
 /// A namespace of the input and what is to change.
 #[derive(Debug)]
@@ -14,21 +31,12 @@ pub struct Labelled {
     pub name: String,
     /// The change, not yet made in `manifest`.
     pub change: Change,
+    labels: Labels,
     manifest: Map<String, Value>,
 }
 
-/// Reads namespaces and works out their changes.
-pub fn read(sources: &[Source], injector: &Injector) -> Result<Vec<Labelled>> {
-    let mut all = Vec::new();
-    for source in sources {
-        for document in source.documents()? {
-            all.push(read_one(&document, injector)?);
-        }
-    }
-    Ok(all)
-}
-
-fn read_one(document: &Document<'_>, injector: &Injector) -> Result<Labelled> {
+/// Reads the input and works out the changes of the named namespaces, or else of all.
+pub fn read(sources: &[Source], names: &[DnsLabel], wanted: &Wanted) -> Result<Stream> {
     #[derive(Deserialize)]
     struct Object {
         kind: String,
@@ -38,19 +46,64 @@ fn read_one(document: &Document<'_>, injector: &Injector) -> Result<Labelled> {
     struct Metadata {
         name: String,
         #[serde(default)]
-        labels: Option<BTreeMap<String, String>>,
+        labels: Option<Labels>,
     }
-    let Object { kind, metadata } = document.decode()?;
-    if kind != "Namespace" {
-        return Err(Error::data(format!("is a {kind} and no Namespace"))
-            .at(document.place())
-            .hint("feed it with: kubectl get namespaces NAME... -o json"));
+    let mut namespaces = Vec::new();
+    let mut pods = Vec::new();
+    let mut configurations: Vec<Configuration> = Vec::new();
+    for source in sources {
+        for document in source.documents()? {
+            let Object { kind, metadata: Metadata { name, labels } } = document.decode()?;
+            match kind.as_str() {
+                "Namespace" if names.is_empty() || names.iter().any(|n| n.as_str() == name) => {
+                    let labels = labels.unwrap_or_default();
+                    let change = wanted.change(&labels);
+                    let manifest = document.decode()?;
+                    namespaces.push(Labelled { name, change, labels, manifest });
+                }
+                "Namespace" => {}
+                "Pod" => pods.push(document.decode()?),
+                "MutatingWebhookConfiguration" => configurations.push(document.decode()?),
+                _ => return Err(other_kind(&kind, &document)),
+            }
+        }
     }
-    let change = injector.change(&metadata.labels.unwrap_or_default());
-    Ok(Labelled { name: metadata.name, change, manifest: document.decode()? })
+    for name in names {
+        if !namespaces.iter().any(|one| one.name == name.as_str()) {
+            return Err(
+                Error::data(format!("there is no namespace {name} in the input")).hint(FEED)
+            );
+        }
+    }
+    if namespaces.is_empty() {
+        return Err(Error::data("there is no namespace in the input").hint(FEED));
+    }
+    let injectors = (!configurations.is_empty()).then(|| Injectors::new(configurations));
+    Ok(Stream { namespaces, pods, injectors })
+}
+
+fn other_kind(kind: &str, document: &Document<'_>) -> Error {
+    let text = format!("is a {kind} and no Namespace, Pod or MutatingWebhookConfiguration");
+    Error::data(text).at(document.place()).hint(FEED)
+}
+
+/// The injection webhooks, without which nobody can say who injects.
+pub fn require_injectors(injectors: Option<Injectors>) -> Result<Injectors> {
+    injectors.ok_or_else(|| {
+        let text =
+            "there is no MutatingWebhookConfiguration in the input: who injects is not known";
+        Error::data(text).hint(FEED)
+    })
 }
 
 impl Labelled {
+    /// Its labels before and after the change.
+    #[must_use]
+    pub fn before_and_after(&self) -> Namespace {
+        let (now, after) = (self.labels.clone(), self.change.applied_to(&self.labels));
+        Namespace { name: self.name.clone(), now, after }
+    }
+
     /// The namespace with the change made, without what only the API server may write.
     #[must_use]
     pub fn into_manifest(mut self) -> Value {

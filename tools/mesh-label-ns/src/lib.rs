@@ -1,116 +1,67 @@
-//! Labels namespaces so that one control plane injects their pods.
+//! Labels namespaces so that one control plane injects their pods, and says beforehand who
+//! will.
 
 mod change;
 mod filter;
+#[cfg(test)]
+mod fixtures;
+mod flags;
 mod live;
+mod pod;
+mod restart;
+mod selector;
+mod served;
+mod simulate;
+#[cfg(test)]
+mod truth_table;
+mod view;
+mod webhook;
 
-pub use change::{Change, INJECTION, Injector, REVISION};
-pub use filter::Labelled;
+pub use flags::Args;
 
-use clap::{Args as Flags, Parser, ValueEnum};
+use filter::Labelled;
+use flags::Format;
 use futures::future::try_join_all;
 use live::{Done, DryRun};
-use meshcore::input::Input;
 use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, json_lines, yaml};
-use meshkube::Access;
+use meshkube::Connection;
 use serde_json::{Value, json};
+use simulate::{Cluster, Namespace};
 
-const EXAMPLES: &str = "\
-Examples:
-  kubectl get namespace sample -o json | mesh-label-ns --rev asm-managed | kubectl replace -f -
-  mesh-label-ns --context cluster1 --context cluster2 --rev asm-managed --create sample";
+/// Where istiod is, unless somebody moved it.
+const SYSTEM_NAMESPACE: &str = "istio-system";
 
-/// Label namespaces for injection by one control plane, conflicts removed
-///
-/// As a filter, reads namespaces (`kubectl get namespace NAME... -o json`) and writes them
-/// labelled, for `kubectl replace -f -`; with --patch, their merge patches. With --context,
-/// labels the named namespaces of those clusters itself. `istio.io/rev` and `istio-injection`
-/// exclude each other: to set the one removes the other. Pods have to be restarted before they
-/// have the sidecar of their new control plane.
-#[derive(Debug, Parser)]
-#[command(name = "mesh-label-ns", version, before_help = EXAMPLES)]
-pub struct Args {
-    /// Namespaces to label, with --context
-    #[arg(value_name = "NAMESPACE", requires = "context", value_parser = DnsLabel::parse)]
-    namespaces: Vec<DnsLabel>,
-    #[command(flatten)]
-    injector: Injection,
-    #[command(flatten)]
-    input: Input,
-    /// Write merge patches instead of namespaces, one JSON object per line
-    #[arg(long, conflicts_with_all = ["context", "output"])]
-    patch: bool,
-    /// Cluster whose namespaces to label; may be repeated
-    #[arg(long, value_name = "CONTEXT", requires = "namespaces", conflicts_with = "files")]
-    context: Vec<String>,
-    /// Create namespaces that are missing
-    #[arg(long, requires = "context")]
-    create: bool,
-    /// Say what would be done: "client" only reads, "server" lets the API server check it
-    #[arg(long, value_enum, default_value = "none", requires = "context")]
-    dry_run: DryRun,
-    /// Form of the result: YAML stream or v1 List of namespaces; with --context a line of text
-    /// or of JSON for each
-    #[arg(short, long, value_enum)]
-    output: Option<Format>,
-    #[command(flatten)]
-    access: Access,
-}
-
-#[derive(Debug, Clone, Flags)]
-#[group(required = true, multiple = false)]
-struct Injection {
-    /// Revision, tag or managed channel that is to inject
-    #[arg(long, value_name = "REVISION", value_parser = DnsLabel::parse)]
-    rev: Option<DnsLabel>,
-    /// Let the default control plane inject, or nobody
-    #[arg(long, value_enum, value_name = "STATE")]
-    injection: Option<State>,
-    /// Remove both labels
-    #[arg(long)]
-    remove: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum State {
-    Enabled,
-    Disabled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Yaml,
-    Json,
-}
-
-impl Injection {
-    fn injector(&self) -> Injector {
-        match (&self.rev, self.injection) {
-            (Some(revision), _) => Injector::Revision(revision.clone()),
-            (None, Some(State::Enabled)) => Injector::Default,
-            (None, Some(State::Disabled)) => Injector::Disabled,
-            (None, None) => Injector::Unlabelled,
-        }
-    }
-}
-
-/// Labels, as a filter or in clusters.
+/// Labels, as a filter or in clusters; or shows what would come of it.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    let injector = args.injector.injector();
-    if args.context.is_empty() {
-        run_filter(&args, &injector, console)
-    } else {
-        run_live(&args, &injector)
-    }
+    args.check()?;
+    if args.context.is_empty() { run_filter(&args, console) } else { run_live(&args, console) }
 }
 
-fn run_filter(args: &Args, injector: &Injector, console: &Console) -> Result<Outcome> {
-    let labelled = filter::read(&args.input.read()?, injector)?;
+fn run_filter(args: &Args, console: &Console) -> Result<Outcome> {
+    let wanted = args.wanted();
+    let stream = filter::read(&args.input.read()?, &args.namespaces, &wanted)?;
+    if let Some(injectors) = &stream.injectors
+        && !args.allow_missing_revision
+    {
+        served::require(injectors, wanted.data_plane.as_ref(), Error::data)?;
+    }
+    if let Some(view) = args.view() {
+        if stream.pods.is_empty() {
+            console.warn(&Message::new("there are no pods in the input"));
+        }
+        let namespaces = stream.namespaces.iter().map(Labelled::before_and_after).collect();
+        let (pods, injectors) = (stream.pods, filter::require_injectors(stream.injectors)?);
+        let cluster = Cluster { context: None, namespaces, pods, injectors };
+        return Ok(view::show(view, &[cluster], console));
+    }
+    for one in &stream.namespaces {
+        tell_of_network(args, &one.name, one.change.moves(), console);
+    }
     if args.patch {
-        let patches = labelled.iter().map(|one| one.change.merge_patch(&one.name));
+        let patches = stream.namespaces.iter().map(|one| one.change.merge_patch(&one.name));
         return Ok(Outcome::done(json_lines(patches)));
     }
-    for one in &labelled {
+    for one in &stream.namespaces {
         for key in one.change.removed() {
             let text = format!("namespace {}: the label {key} has to go", one.name);
             console.warn(
@@ -119,7 +70,8 @@ fn run_filter(args: &Args, injector: &Injector, console: &Console) -> Result<Out
             );
         }
     }
-    let mut manifests: Vec<Value> = labelled.into_iter().map(Labelled::into_manifest).collect();
+    let mut manifests: Vec<Value> =
+        stream.namespaces.into_iter().map(Labelled::into_manifest).collect();
     Ok(Outcome::done(match args.output {
         Some(Format::Json) => {
             let output = match manifests.len() {
@@ -132,44 +84,114 @@ fn run_filter(args: &Args, injector: &Injector, console: &Console) -> Result<Out
     }))
 }
 
-fn run_live(args: &Args, injector: &Injector) -> Result<Outcome> {
+fn run_live(args: &Args, console: &Console) -> Result<Outcome> {
+    if let Some(view) = args.view() {
+        let clusters = meshkube::block_on(async {
+            let connections = connect(args).await?;
+            try_join_all(connections.iter().map(|cluster| look_at(args, cluster))).await
+        })?;
+        return Ok(view::show(view, &clusters, console));
+    }
     let done = meshkube::block_on(async {
-        let kubeconfig = args.access.read_kubeconfig(None)?;
-        let contexts = args.context.iter().map(|context| args.access.connect(&kubeconfig, context));
-        let clusters = try_join_all(contexts).await?;
-        // All namespaces are looked up before the first is written: a typing error in one name
-        // leaves no cluster half labelled.
+        let clusters = connect(args).await?;
+        // Everything is looked up before the first write: a typing error in one name leaves no
+        // cluster half labelled.
+        let checks = clusters.iter().map(|cluster| require_served(args, cluster, console));
+        try_join_all(checks).await?;
         if !args.create {
-            each(args, &clusters, injector, DryRun::Client).await?;
+            each(args, &clusters, DryRun::Client).await?;
         }
-        each(args, &clusters, injector, args.dry_run).await
+        each(args, &clusters, args.dry_run).await
     })?;
+    for one in &done {
+        tell_of_network(args, &one.namespace, one.moved, console);
+    }
     Ok(Outcome::done(match args.output {
         Some(Format::Json) => json_lines(&done),
         _ => done.iter().fold(String::new(), |out, done| out + &done.to_string() + "\n"),
     }))
 }
 
+async fn connect(args: &Args) -> Result<Vec<Connection>> {
+    let kubeconfig = args.access.read_kubeconfig(None)?;
+    let contexts = args.context.iter().map(|context| args.access.connect(&kubeconfig, context));
+    try_join_all(contexts).await
+}
+
+/// Refuses what no webhook of the cluster serves.
+async fn require_served(args: &Args, cluster: &Connection, console: &Console) -> Result<()> {
+    let wanted = args.wanted();
+    let asks_for_sidecars = wanted.data_plane.as_ref().is_some_and(|p| p.sidecar_label().is_some());
+    if args.allow_missing_revision || !asks_for_sidecars {
+        return Ok(());
+    }
+    let place = format!("context {}", cluster.context);
+    let Some(injectors) = live::injectors(cluster).await? else {
+        let text = "you may not list webhooks: whether any serves these labels is not known";
+        console.warn(&Message::new(text).at(&place));
+        return Ok(());
+    };
+    let error = |text| Error::cluster(text).at(&place);
+    served::require(&injectors, wanted.data_plane.as_ref(), error)
+}
+
+/// All that a simulation needs of a cluster.
+async fn look_at(args: &Args, connection: &Connection) -> Result<Cluster> {
+    let place = || format!("context {}", connection.context);
+    let wanted = args.wanted();
+    let Some(injectors) = live::injectors(connection).await? else {
+        let text = "you may not list mutatingwebhookconfigurations: who injects is not known";
+        return Err(Error::cluster(text).at(place()));
+    };
+    if !args.allow_missing_revision {
+        let error = |text| Error::cluster(text).at(place());
+        served::require(&injectors, wanted.data_plane.as_ref(), error)?;
+    }
+    let (mut namespaces, mut pods) = (Vec::new(), Vec::new());
+    for name in &args.namespaces {
+        let labels = live::labels(connection, name.as_str()).await?;
+        let now = labels.ok_or_else(|| missing(connection, name))?;
+        let after = wanted.change(&now).applied_to(&now);
+        namespaces.push(Namespace { name: name.to_string(), now, after });
+        pods.extend(live::pods(connection, name.as_str()).await?);
+    }
+    Ok(Cluster { context: Some(connection.context.clone()), namespaces, pods, injectors })
+}
+
 /// Every namespace of every cluster, the clusters side by side.
-async fn each(
-    args: &Args,
-    clusters: &[meshkube::Connection],
-    injector: &Injector,
-    dry_run: DryRun,
-) -> Result<Vec<Done>> {
+async fn each(args: &Args, clusters: &[Connection], dry_run: DryRun) -> Result<Vec<Done>> {
+    let wanted = &args.wanted();
     let one = |cluster| async move {
         let mut done = Vec::new();
         for name in &args.namespaces {
-            let labelled = live::label(cluster, name.as_str(), injector, args.create, dry_run);
-            done.push(labelled.await?.ok_or_else(|| missing(cluster, name))?);
+            let labelled = live::label(cluster, name.as_str(), wanted, args.create, dry_run);
+            let or_made = || missing(cluster, name).hint("--create makes it");
+            done.push(labelled.await?.ok_or_else(or_made)?);
         }
         Ok::<_, Error>(done)
     };
     Ok(try_join_all(clusters.iter().map(one)).await?.into_iter().flatten().collect())
 }
 
-fn missing(cluster: &meshkube::Connection, name: &DnsLabel) -> Error {
+fn missing(cluster: &Connection, name: &DnsLabel) -> Error {
     Error::cluster(format!("there is no namespace {name}"))
         .at(format!("context {}", cluster.context))
-        .hint("--create makes it")
+}
+
+/// Says what the label of a network does not do by itself.
+fn tell_of_network(args: &Args, namespace: &str, moves: bool, console: &Console) {
+    if args.network.is_none() {
+        return;
+    }
+    if namespace != SYSTEM_NAMESPACE {
+        let text = format!("namespace {namespace}: istiod reads the network off its own namespace");
+        console.warn(&Message::new(text).hint("that is istio-system, unless you moved it"));
+    }
+    if moves {
+        let text = format!("namespace {namespace}: what runs keeps the network it started with");
+        console.note(&Message::new(text).hint(
+            "where Istio is installed, restart istiod, gateways and workloads; global.network of \
+             the installation has to agree",
+        ));
+    }
 }

@@ -1,12 +1,18 @@
 //! Labels namespaces of running clusters.
 
-use crate::change::Injector;
+use crate::change::Wanted;
+use crate::pod::Pod;
+use crate::selector::Labels;
+use crate::webhook::Injectors;
 use meshcore::Result;
-use meshkube::k8s_openapi::api::core::v1::Namespace;
-use meshkube::kube::ResourceExt as _;
-use meshkube::kube::api::{Api, Patch, PatchParams, PostParams};
+use meshkube::k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use meshkube::k8s_openapi::api::core::v1;
+use meshkube::kube::api::{Api, ListParams, Patch, PatchParams, PostParams, Resource};
+use meshkube::kube::core::Request;
+use meshkube::kube::{Error, ResourceExt as _};
 use meshkube::{Connection, MANAGER};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What became of one namespace in one cluster.
@@ -21,6 +27,9 @@ pub struct Done {
     /// Whether it was only tried.
     #[serde(rename = "dryRun")]
     pub dry_run: bool,
+    /// Whether the namespace's network became another one.
+    #[serde(skip)]
+    pub moved: bool,
 }
 
 /// What was done.
@@ -58,34 +67,78 @@ impl std::fmt::Display for Done {
     }
 }
 
+/// The injection webhooks of a cluster. `None` when the user may not see them.
+pub async fn injectors(cluster: &Connection) -> Result<Option<Injectors>> {
+    let list = list::<MutatingWebhookConfiguration, _>(cluster, None);
+    let or_nothing = async {
+        match list.await {
+            Ok(configurations) => Ok(Some(Injectors::new(configurations))),
+            Err(Error::Api(status)) if status.code == 403 => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    cluster.call("list mutatingwebhookconfigurations", or_nothing).await
+}
+
+/// The pods of a namespace.
+pub async fn pods(cluster: &Connection, namespace: &str) -> Result<Vec<Pod>> {
+    let what = format!("list the pods of namespace {namespace}");
+    cluster.call(&what, list::<v1::Pod, _>(cluster, Some(namespace))).await
+}
+
+/// The labels of a namespace. `None` when it is missing.
+pub async fn labels(cluster: &Connection, name: &str) -> Result<Option<Labels>> {
+    let namespaces: Api<v1::Namespace> = Api::all(cluster.client.clone());
+    let what = format!("read namespace {name}");
+    let namespace = cluster.call(&what, namespaces.get_opt(name)).await?;
+    Ok(namespace.map(|namespace| namespace.labels().clone()))
+}
+
+/// Objects of kind `K`, of which only `T` is read.
+async fn list<K: Resource<DynamicType = ()>, T: DeserializeOwned>(
+    cluster: &Connection,
+    namespace: Option<&str>,
+) -> Result<Vec<T>, Error> {
+    #[derive(Deserialize)]
+    struct List<T> {
+        items: Vec<T>,
+    }
+    let request = Request::new(K::url_path(&(), namespace))
+        .list(&ListParams::default())
+        .map_err(Error::BuildRequest)?;
+    let list: List<T> = cluster.client.request(request).await?;
+    Ok(list.items)
+}
+
 /// Looks at a namespace and writes only what differs. `None` when it is missing and may not be
 /// created.
 pub async fn label(
     cluster: &Connection,
     name: &str,
-    injector: &Injector,
+    wanted: &Wanted,
     create: bool,
     dry_run: DryRun,
 ) -> Result<Option<Done>> {
-    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-    let done = |action| {
+    let namespaces: Api<v1::Namespace> = Api::all(cluster.client.clone());
+    let done = |action, moved| {
         Ok(Some(Done {
             context: cluster.context.clone(),
             namespace: name.to_owned(),
             action,
             dry_run: dry_run != DryRun::None,
+            moved,
         }))
     };
-    let what = format!("read namespace {name}");
     let server_dry_run = dry_run == DryRun::Server;
     let field_manager = Some(MANAGER.to_owned());
-    let Some(namespace) = cluster.call(&what, namespaces.get_opt(name)).await? else {
+    let Some(labels) = labels(cluster, name).await? else {
         if !create {
             return Ok(None);
         }
         let mut namespace =
             json!({"metadata": {"name": name}}).as_object().cloned().unwrap_or_default();
-        injector.change(&std::collections::BTreeMap::new()).apply(&mut namespace);
+        let change = wanted.change(&Labels::new());
+        change.apply(&mut namespace);
         if dry_run != DryRun::Client {
             let params = PostParams { dry_run: server_dry_run, field_manager };
             let namespace = serde_json::from_value(namespace.into())
@@ -93,11 +146,11 @@ pub async fn label(
             let what = format!("create namespace {name}");
             cluster.call(&what, namespaces.create(&params, &namespace)).await?;
         }
-        return done(Action::Created);
+        return done(Action::Created, change.moves());
     };
-    let change = injector.change(namespace.labels());
+    let change = wanted.change(&labels);
     if change.is_empty() {
-        return done(Action::Unchanged);
+        return done(Action::Unchanged, false);
     }
     if dry_run != DryRun::Client {
         let params =
@@ -106,5 +159,5 @@ pub async fn label(
         let what = format!("label namespace {name}");
         cluster.call(&what, namespaces.patch(name, &params, &patch)).await?;
     }
-    done(Action::Labeled)
+    done(Action::Labeled, change.moves())
 }

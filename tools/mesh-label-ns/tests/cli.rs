@@ -91,10 +91,7 @@ fn several_namespaces_leave_as_a_stream_or_list() {
 #[test]
 fn what_is_no_namespace_is_refused() {
     for (input, message) in [
-        (
-            r#"{"kind":"Pod","metadata":{"name":"a"}}"#,
-            "stdin: document 1: is a Pod and no Namespace",
-        ),
+        (r#"{"kind":"Pod","metadata":{"name":"a"}}"#, "there is no namespace in the input"),
         (
             r#"{"kind":"Namespace","metadata":{}}"#,
             "stdin: document 1: .metadata: missing field `name`",
@@ -119,7 +116,12 @@ fn flags_that_make_no_sense_together_are_refused() {
         &[][..],
         &["--rev", "a", "--remove"],
         &["--rev", "Not_a_label"],
-        &["--rev", "a", "sample"],
+        &["--rev", "a", "--injection", "enabled"],
+        &["--rev", "a", "--dataplane-mode", "ambient"],
+        &["--network", "not a label"],
+        &["--simulate", "-o", "yaml"],
+        &["--rev", "a", "-o", "table"],
+        &["--rev", "a", "--restart-list", "--patch"],
         &["--rev", "a", "--create"],
         &["--rev", "a", "--context", "c"],
         &["--rev", "a", "--context", "c", "--patch", "sample"],
@@ -127,4 +129,62 @@ fn flags_that_make_no_sense_together_are_refused() {
     ] {
         tool(args).write_stdin(NAMESPACE).assert().code(2).stdout("");
     }
+}
+
+/// A namespace, a Deployment's pod without a sidecar, and what Istio installs without a revision.
+fn cluster() -> String {
+    let webhooks = include_str!("planes/default.yaml");
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-5d8f7c9b6-abcde",
+        "namespace": "sample", "labels": {"app": "web", "pod-template-hash": "5d8f7c9b6"},
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "web-5d8f7c9b6", "controller": true}]},
+        "spec": {"containers": [{"name": "web"}]}}"#;
+    format!("{NAMESPACE}\n---\n{pod}\n---\n{webhooks}")
+}
+
+#[test]
+fn a_revision_that_no_webhook_serves_is_refused() {
+    tool(&["--rev", "nowhere"])
+        .write_stdin(cluster())
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(predicate::str::contains("nowhere").and(predicate::str::contains("hint: ")));
+    tool(&["--rev", "nowhere", "--allow-missing-revision", "--patch"])
+        .write_stdin(cluster())
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("\"istio.io/rev\":\"nowhere\""));
+}
+
+#[test]
+fn the_simulation_tells_who_injects_whom_and_what_has_to_be_restarted() {
+    tool(&["--simulate"])
+        .write_stdin(cluster())
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("\"pod\":\"web-5d8f7c9b6-abcde\""));
+    tool(&["--injection", "enabled", "--restart-list"])
+        .write_stdin(cluster())
+        .assert()
+        .success()
+        .stdout("kubectl rollout restart deployment/web -n sample\n");
+    tool(&["--injection", "disabled", "--restart-list"])
+        .write_stdin(cluster())
+        .assert()
+        .success()
+        .stdout("");
+}
+
+#[test]
+fn ambient_and_sidecars_exclude_each_other() {
+    tool(&["--dataplane-mode", "ambient", "--patch"]).write_stdin(NAMESPACE).assert().success().stdout(
+        "{\"metadata\":{\"labels\":{\"istio-injection\":null,\"istio.io/dataplane-mode\":\"ambient\"},\
+         \"name\":\"sample\"}}\n",
+    );
+    let system = NAMESPACE.replace("\"sample\"", "\"istio-system\"");
+    tool(&["--network", "network1", "--patch"])
+        .write_stdin(system)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("\"topology.istio.io/network\":\"network1\""));
 }

@@ -1,191 +1,228 @@
-//! The answer: are replies balanced, and if not, why not.
+//! The answer: are replies as expected, and if not, why not.
 
-use crate::reply::{is_name, shown};
-use crate::share::Share;
-use crate::tally::Tally;
-use meshcore::{Error, Result, Verdict};
-use std::collections::BTreeSet;
+use crate::answers::Answers;
+use crate::drill::{Phase, Recovery};
+use crate::endpoints::Endpoints;
+use crate::expect::{Criteria, Expected};
+use crate::locality::Locality;
+use crate::record::EventKind;
+use crate::source::Source;
+use crate::split::Split;
+use crate::statistics::as_f64;
+use crate::tally::Total;
+use meshcore::{Result, Verdict};
 
-/// What replies must be like to count as balanced; always something that replies can be like.
+/// What is known of the service beside its replies.
 #[derive(Debug)]
-pub struct Expectation {
-    versions: Versions,
-    min_share: Option<Share>,
-    max_errors: u64,
+pub struct Setting {
+    /// Its endpoints, if they were given.
+    pub endpoints: Option<Endpoints>,
+    /// Whether near endpoints are preferred.
+    pub locality: Locality,
 }
 
+/// The outcome of all checks.
 #[derive(Debug)]
-enum Versions {
-    /// Any two or more.
-    Several,
-    /// All of these and no others.
-    These(BTreeSet<Vec<u8>>),
-}
-
-/// Why replies are not as expected; without a reason they are.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// Each a clause that names what it is about.
-    pub reasons: Vec<String>,
+    /// In order: those of each source cluster, then those of all.
+    pub checks: Vec<Check>,
+    /// Of each source cluster, how its shares compare with the expected ones.
+    pub splits: Vec<Option<Split>>,
+    /// What a person should know who reads the verdict.
+    pub notes: Vec<String>,
 }
 
-impl Expectation {
-    /// Versions that all must answer, and no others (none named: any two must); the least share
-    /// of the replies that each must have; and how many lines may be no replies.
-    pub fn new(versions: &[String], min_share: Option<Share>, max_errors: u64) -> Result<Self> {
-        let hint = "name each version once, with commas alone between them, as --expect v1,v2";
-        let mut these = BTreeSet::new();
-        for version in versions {
-            if !is_name(version.as_bytes()) {
-                return Err(Error::usage(format!("--expect: {version:?} is no version")).hint(hint));
-            }
-            if !these.insert(version.as_bytes().to_vec()) {
-                return Err(Error::usage(format!("--expect: {version} is named twice")).hint(hint));
-            }
-        }
-        let least = if these.is_empty() { 2 } else { these.len() };
-        let largest = Share::largest(least);
-        if let Some(share) = min_share.filter(|&share| share > largest) {
-            return Err(Error::usage(format!(
-                "--min-share: {least} versions cannot have {share} of the replies each"
-            ))
-            .hint(format!("at most {largest} each is possible")));
-        }
-        let versions = if these.is_empty() { Versions::Several } else { Versions::These(these) };
-        Ok(Self { versions, min_share, max_errors })
-    }
+/// One thing that must hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The source cluster that it is about.
+    pub source: Option<String>,
+    /// What it is about.
+    pub name: String,
+    /// Why it does not hold, each a clause that names what it is about.
+    pub reasons: Vec<String>,
 }
 
 impl Judgement {
     /// Yes, unless there is a reason why not.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.reasons.is_empty() { Verdict::Yes } else { Verdict::No }
+        if self.checks.iter().all(|check| check.reasons.is_empty()) {
+            Verdict::Yes
+        } else {
+            Verdict::No
+        }
     }
+
+    /// All reasons, with their source clusters.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let prefixed = |check: &Check| {
+            let prefix = prefix(check.source.as_deref());
+            check.reasons.iter().map(|reason| format!("{prefix}{reason}")).collect::<Vec<_>>()
+        };
+        self.checks.iter().flat_map(prefixed).collect()
+    }
+}
+
+/// What stands before what is about a source cluster.
+#[must_use]
+pub fn prefix(source: Option<&str>) -> String {
+    source.map_or(String::new(), |source| format!("from {source}: "))
 }
 
 /// Compares what was counted with what was expected.
-#[must_use]
-pub fn judge(tally: &Tally, expectation: &Expectation) -> Judgement {
-    let mut reasons = match &expectation.versions {
-        Versions::Several => too_few(tally),
-        Versions::These(these) => differences(tally, these),
-    };
-    let replies = tally.replies();
-    for (version, count) in tally.versions() {
-        let is_expected = match &expectation.versions {
-            Versions::Several => true,
-            Versions::These(these) => these.contains(version),
+pub fn judge(total: &Total, criteria: &Criteria, setting: &Setting) -> Result<Judgement> {
+    let mut judgement = Judgement { checks: Vec::new(), splits: Vec::new(), notes: Vec::new() };
+    // As many chances for a false alarm as there are sources: each gets its part.
+    let doubt = (1.0 - criteria.confidence) / as_f64(total.answers.len() as u64);
+    for answers in &total.answers {
+        let one = Source { answers, criteria, setting, doubt };
+        one.judge(!total.phases.is_empty(), &mut judgement)?;
+    }
+    let errors: u64 = total.answers.iter().map(Answers::errors).sum();
+    let allowed = criteria.max_errors;
+    let reasons = (errors > allowed).then(|| format!("errors: {errors}, allowed: {allowed}"));
+    judgement.checks.push(Check {
+        source: None,
+        name: "errors".to_owned(),
+        reasons: reasons.into_iter().collect(),
+    });
+    for phase in &total.phases {
+        judgement.checks.extend(drill(phase, &total.answers, criteria));
+    }
+    Ok(judgement)
+}
+
+/// What must hold after an event.
+fn drill(phase: &Phase, all: &[Answers], criteria: &Criteria) -> Vec<Check> {
+    let Some(event) = &phase.event else { return Vec::new() };
+    let (name, is_command) = (phase.name(), event.event == EventKind::Command);
+    let mut checks = Vec::new();
+    for (answers, seen) in all.iter().zip(&phase.seen) {
+        let reason = match seen.recovery {
+            Recovery::Never => Some(format!("no recovery after `{name}`")),
+            Recovery::Unknown if is_command => Some(format!("no request after `{name}`")),
+            // What restores may run when the probe is over.
+            Recovery::Unknown | Recovery::Undisturbed | Recovery::After(_) => None,
         };
-        if let Some(least) = expectation.min_share.filter(|_| is_expected)
-            && !least.is_reached(count, replies)
-        {
-            let (version, share) = (shown(version), Share::of(count, replies));
-            reasons.push(format!(
-                "{version} gave {count} of {replies} replies ({share}), less than {least}"
-            ));
-        }
+        let reasons = reason.into_iter().collect();
+        checks.push(Check {
+            source: answers.source.clone(),
+            name: format!("recovery after {name}"),
+            reasons,
+        });
     }
-    let (errors, allowed) = (tally.errors(), expectation.max_errors);
-    if errors > allowed {
-        reasons.push(format!("errors: {errors}, allowed: {allowed}"));
+    let exit = match event.exit {
+        Some(0) => None,
+        Some(code) => Some(format!("`{name}` failed with exit status {code}")),
+        None => Some(format!("`{name}` was ended by a signal")),
+    };
+    checks.push(Check {
+        source: None,
+        name: format!("success of {name}"),
+        reasons: exit.into_iter().collect(),
+    });
+    if criteria.expected == Expected::Failover && is_command {
+        let has_moved = phase.seen.iter().any(|seen| seen.elsewhere.is_some());
+        let reason = (!has_moved).then(|| format!("no reply from elsewhere after `{name}`"));
+        checks.push(Check {
+            source: None,
+            name: format!("failover after {name}"),
+            reasons: reason.into_iter().collect(),
+        });
     }
-    Judgement { reasons }
-}
-
-fn too_few(tally: &Tally) -> Vec<String> {
-    let mut versions = tally.versions().map(|(version, _)| version);
-    match (versions.next(), versions.next()) {
-        (None, _) => vec!["no version answered".to_owned()],
-        (Some(only), None) => vec![format!("only {} answered", shown(only))],
-        (Some(_), Some(_)) => Vec::new(),
-    }
-}
-
-fn differences(tally: &Tally, expected: &BTreeSet<Vec<u8>>) -> Vec<String> {
-    let answered: BTreeSet<Vec<u8>> =
-        tally.versions().map(|(version, _)| version.to_vec()).collect();
-    let missing = expected.difference(&answered).map(|v| format!("{} did not answer", shown(v)));
-    let others = answered.difference(expected);
-    missing.chain(others.map(|v| format!("{} answered and is not expected", shown(v)))).collect()
+    checks
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answers::Answered;
+    use crate::drill::Seen;
+    use crate::failure::{Failure, Failures};
+    use crate::record::{Event, Micros};
+    use crate::reply::{Backend, Dimension};
 
-    fn expect(versions: &[&str], min_share: Option<&str>, max_errors: u64) -> Result<Expectation> {
-        let versions: Vec<String> = versions.iter().map(|&version| version.to_owned()).collect();
-        Expectation::new(&versions, min_share.map(|share| share.parse().unwrap()), max_errors)
-    }
-
-    /// So many replies of each version, and so many errors.
-    fn tally(versions: &[(&str, u64)], errors: u64) -> Tally {
-        let mut tally = Tally::default();
-        for (version, count) in versions {
-            let line = format!("Hello version: {version}, instance: a");
-            (0..*count).for_each(|_| tally.add(line.as_bytes()));
-        }
-        (0..errors).for_each(|_| tally.add(b"no"));
-        tally
-    }
-
-    fn reasons(tally: &Tally, expectation: Result<Expectation>) -> Vec<String> {
-        judge(tally, &expectation.unwrap()).reasons
-    }
-
-    const NONE: [&str; 0] = [];
-
-    #[test]
-    fn without_expectation_two_versions_must_answer() {
-        let any = || expect(&[], None, 0);
-        assert_eq!(reasons(&tally(&[("v1", 9), ("v2", 1)], 0), any()), NONE);
-        assert_eq!(reasons(&tally(&[("v1", 9)], 0), any()), ["only v1 answered"]);
-        assert_eq!(reasons(&tally(&[], 1), expect(&[], None, 1)), ["no version answered"]);
-    }
-
-    #[test]
-    fn the_expected_versions_and_no_others_must_answer() {
-        let two = || expect(&["v2", "v1"], None, 0);
-        assert_eq!(reasons(&tally(&[("v1", 1), ("v2", 1)], 0), two()), NONE);
-        assert_eq!(
-            reasons(&tally(&[("v1", 1), ("v3", 1)], 0), two()),
-            ["v2 did not answer", "v3 answered and is not expected"]
-        );
-        assert_eq!(reasons(&tally(&[("v1", 1)], 0), expect(&["v1"], Some("1"), 0)), NONE);
-    }
-
-    #[test]
-    fn each_version_must_have_its_share_of_the_replies() {
-        let uneven = tally(&[("v1", 8), ("v2", 2), ("v3", 90)], 5);
-        assert_eq!(
-            reasons(&uneven, expect(&[], Some("8%"), 5)),
-            ["v2 gave 2 of 100 replies (2%), less than 8%"]
-        );
-        assert_eq!(
-            reasons(&uneven, expect(&["v1", "v3"], Some("0.1"), 5)),
-            ["v2 answered and is not expected", "v1 gave 8 of 100 replies (8%), less than 10%"]
-        );
-    }
-
-    #[test]
-    fn errors_are_allowed_up_to_a_number() {
-        let both = tally(&[("v1", 1), ("v2", 1)], 3);
-        assert_eq!(reasons(&both, expect(&[], None, 2)), ["errors: 3, allowed: 2"]);
-        assert_eq!(reasons(&both, expect(&[], None, 3)), NONE);
-    }
-
-    #[test]
-    fn what_cannot_be_is_not_expected() {
-        let message = |versions: &[&str], share| {
-            expect(versions, share, 0).unwrap_err().message().text().to_owned()
+    fn answers(source: &str, v1: u64, v2: u64, errors: u64) -> Answers {
+        let answered = |(version, cluster, count): (&str, &str, u64)| {
+            let [version, cluster] = [version, cluster].map(str::to_owned);
+            let backend = Backend { instance: version.clone(), version, cluster };
+            Answered { backend, count, calm: count }
         };
-        assert_eq!(message(&["v1", ""], None), "--expect: \"\" is no version");
-        assert_eq!(message(&["v1", " v2"], None), "--expect: \" v2\" is no version");
-        assert_eq!(message(&["v1", "v2", "v1"], None), "--expect: v1 is named twice");
-        let cannot = "--min-share: 2 versions cannot have 50.1% of the replies each";
-        assert_eq!(message(&[], Some("0.501")), cannot);
-        assert_eq!(message(&["v1", "v2"], Some("50.1%")), cannot);
-        assert!(expect(&["v1"], Some("1"), 0).is_ok() && expect(&[], Some("0.5"), 0).is_ok());
+        let backends = [("v1", "c1", v1), ("v2", "c2", v2)].map(answered).to_vec();
+        let mut failures = Failures::default();
+        failures.add(Failure::Http, errors);
+        Answers { source: Some(source.to_owned()), backends, failures, ..Answers::default() }
+    }
+
+    fn judged(total: &Total, expected: Expected, max_errors: u64) -> Judgement {
+        let by = expected.dimension().unwrap_or(Dimension::Version);
+        let min_share = Some("5%".parse().unwrap());
+        let criteria = Criteria { expected, by, min_share, max_errors, confidence: 0.99 };
+        judge(total, &criteria, &Setting { endpoints: None, locality: Locality::Unknown }).unwrap()
+    }
+
+    #[test]
+    fn errors_are_allowed_up_to_a_number_and_shares_down_to_one() {
+        let total = Total {
+            answers: vec![answers("c1", 97, 3, 2), answers("c2", 50, 50, 1)],
+            phases: Vec::new(),
+        };
+        let share = "from c1: v2 gave 3 of 100 replies (3%), less than 5%";
+        let judgement = judged(&total, Expected::Several, 2);
+        assert_eq!(judgement.reasons(), [share, "errors: 3, allowed: 2"]);
+        assert_eq!(judgement.verdict(), Verdict::No);
+        assert_eq!(judged(&total, Expected::Several, 3).reasons(), [share]);
+    }
+
+    #[test]
+    fn with_more_sources_each_must_be_surer() {
+        // 65 of 100: p is 0.0035, enough for one source but not for one of three.
+        let off = || answers("c1", 65, 35, 0);
+        let even = || answers("c2", 50, 50, 0);
+        let reasons = |answers: Vec<Answers>| {
+            let total = Total { answers, phases: Vec::new() };
+            judged(&total, Expected::Even, 0).reasons().len()
+        };
+        assert_eq!((reasons(vec![off()]), reasons(vec![off(), even()])), (1, 1));
+        assert_eq!(reasons(vec![off(), even(), even()]), 0);
+    }
+
+    fn phase(event: EventKind, exit: Option<i32>, recovery: Recovery, moved: bool) -> Phase {
+        let elsewhere = moved.then(|| (Micros(1), "c2".to_owned()));
+        let event = Event {
+            began: Micros(1),
+            event,
+            command: "scale".to_owned(),
+            exit,
+            duration: Micros(1),
+        };
+        let seen = Seen { replies: 1, elsewhere, recovery, ..Seen::default() };
+        Phase { event: Some(event), seen: vec![seen] }
+    }
+
+    #[test]
+    fn a_drill_must_end_well() {
+        use EventKind::{Command, Finally};
+        use Recovery::{After, Never, Undisturbed, Unknown};
+        for (phase, expected) in [
+            (phase(Command, Some(0), After(Micros(9)), true), vec![]),
+            (phase(Finally, Some(0), Undisturbed, false), vec![]),
+            (phase(Finally, Some(0), Unknown, false), vec![]),
+            (
+                phase(Command, Some(0), Never, false),
+                vec!["from c1: no recovery after `scale`", "no reply from elsewhere after `scale`"],
+            ),
+            (phase(Command, Some(0), Unknown, true), vec!["from c1: no request after `scale`"]),
+            (
+                phase(Finally, Some(7), Undisturbed, false),
+                vec!["`finally: scale` failed with exit status 7"],
+            ),
+            (phase(Command, None, Undisturbed, true), vec!["`scale` was ended by a signal"]),
+        ] {
+            let total = Total { answers: vec![answers("c1", 5, 0, 0)], phases: vec![phase] };
+            assert_eq!(judged(&total, Expected::Failover, 0).reasons(), expected);
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-/// The longest line that is given whole.
-pub const MAX_LINE: usize = 8 * 1024;
+/// The longest line that is given whole: a record may have a page of HTML in it.
+pub const MAX_LINE: usize = 32 * 1024;
 
 const CHUNK: usize = 64 * 1024;
 

@@ -1,24 +1,78 @@
-//! A line as `curl` prints it.
+//! A reply as the pod wrote it, and which pod that was.
 
-/// What the `HelloWorld` sample answers (istio samples/helloworld/src/app.py, 1.9.5 and 1.30.3).
+/// Which version, instance and cluster answered; what a reply does not say is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply<'a> {
     /// Label `version` of the pod that answered.
     pub version: &'a [u8],
     /// Host name of the pod that answered.
     pub instance: &'a [u8],
+    /// The cluster that it runs in.
+    pub cluster: &'a [u8],
+}
+
+/// What counts are kept by: a pod that answers, as text that leaves a terminal alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Backend {
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub instance: String,
+    /// Its cluster, or empty.
+    pub cluster: String,
+}
+
+/// What replies are told apart by: the label `version` of pods, pods, or clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dimension {
+    Version,
+    Instance,
+    Cluster,
+}
+
+impl Dimension {
+    /// As a person calls it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Instance => "instance",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+impl Backend {
+    /// What it is in a dimension.
+    #[must_use]
+    pub fn by(&self, dimension: Dimension) -> &str {
+        match dimension {
+            Dimension::Version => &self.version,
+            Dimension::Instance => &self.instance,
+            Dimension::Cluster => &self.cluster,
+        }
+    }
 }
 
 impl<'a> Reply<'a> {
-    /// Reads `Hello version: VERSION, instance: INSTANCE`. Neither holds white space: two replies
-    /// on one line, or a reply with something after it, are none.
+    /// Reads what the `HelloWorld` sample answers (istio samples/helloworld/src/app.py, 1.9.5 and
+    /// 1.30.3): `Hello version: VERSION, instance: INSTANCE`. Neither holds white space: two
+    /// replies on one line, or a reply with something after it, are none.
     #[must_use]
-    pub fn parse(line: &'a [u8]) -> Option<Self> {
+    pub fn hello_world(line: &'a [u8]) -> Option<Self> {
         const SEPARATOR: &[u8] = b", instance: ";
         let rest = line.strip_prefix(b"Hello version: ")?;
         let end = rest.windows(SEPARATOR.len()).position(|window| window == SEPARATOR)?;
         let (version, instance) = (&rest[..end], &rest[end + SEPARATOR.len()..]);
-        (is_name(version) && is_name(instance)).then_some(Self { version, instance })
+        let reply = Self { version, instance, cluster: b"" };
+        (is_name(version) && is_name(instance)).then_some(reply)
+    }
+
+    /// Which pod it came from.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        let [version, instance, cluster] = [self.version, self.instance, self.cluster].map(shown);
+        Backend { version, instance, cluster }
     }
 }
 
@@ -42,9 +96,10 @@ mod tests {
 
     #[test]
     fn a_reply_names_version_and_instance() {
-        let reply = Reply::parse(b"Hello version: v1, instance: helloworld-v1-86f77cd7bd-cpxhv");
+        let reply =
+            Reply::hello_world(b"Hello version: v1, instance: helloworld-v1-86f77cd7bd-cpxhv");
         let instance = b"helloworld-v1-86f77cd7bd-cpxhv".as_slice();
-        assert_eq!(reply, Some(Reply { version: b"v1", instance }));
+        assert_eq!(reply, Some(Reply { version: b"v1", instance, cluster: b"" }));
     }
 
     #[test]
@@ -63,7 +118,7 @@ mod tests {
             &format!("Hello version: v1, instance: {}", "a".repeat(254)),
             "Hello version: v1, instance: aHello version: v2, instance: b",
         ] {
-            assert_eq!(Reply::parse(line.as_bytes()), None, "{line:?}");
+            assert_eq!(Reply::hello_world(line.as_bytes()), None, "{line:?}");
         }
     }
 
@@ -71,14 +126,14 @@ mod tests {
         #[test]
         fn every_name_comes_back(version in "[!-~é]{1,20}", instance in "[!-~é]{1,60}") {
             let line = format!("Hello version: {version}, instance: {instance}");
-            let reply = Reply::parse(line.as_bytes()).unwrap();
+            let reply = Reply::hello_world(line.as_bytes()).unwrap();
             prop_assert_eq!(reply.version, version.as_bytes());
             prop_assert_eq!(reply.instance, instance.as_bytes());
         }
 
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..80)) {
-            if let Some(reply) = Reply::parse(&line) {
+            if let Some(reply) = Reply::hello_world(&line) {
                 prop_assert!(is_name(reply.version) && is_name(reply.instance));
             }
         }

@@ -1,5 +1,6 @@
 //! Parts of a whole, in whole numbers: 20 of 100 are 20%, whatever a float makes of 0.2.
 
+use crate::statistics::floor;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,6 +17,13 @@ impl Share {
         let (count, total) = (u128::from(count), u128::from(total.max(1)));
         let ten_thousandths = (count * 20_000 + total) / (2 * total);
         Self(u32::try_from(ten_thousandths * 100).map_or(WHOLE, |share| share.min(WHOLE)))
+    }
+
+    /// A number from 0 to 1, rounded to four digits after the point.
+    #[must_use]
+    pub fn of_f64(share: f64) -> Self {
+        let ten_thousandths = floor(share.clamp(0.0, 1.0) * 10_000.0 + 0.5);
+        Self(u32::try_from(ten_thousandths * 100).unwrap_or(WHOLE))
     }
 
     /// Whether `count` of `total` is at least this share.
@@ -145,6 +153,9 @@ mod tests {
             assert!((Share::of(count, total).as_f64() - expected).abs() < f64::EPSILON);
         }
         assert_eq!(Share::of(u64::MAX, u64::MAX).to_string(), "100%");
+        for (share, expected) in [(1.0 / 3.0, "33.33%"), (-0.1, "0%"), (1.1, "100%")] {
+            assert_eq!(Share::of_f64(share).to_string(), expected);
+        }
     }
 
     proptest! {

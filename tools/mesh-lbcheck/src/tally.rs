@@ -1,34 +1,31 @@
 //! Counting lines in constant memory.
 
-use crate::reply::{Reply, shown};
+use crate::answers::Answers;
+use crate::counters::{Counted, Counters};
+use crate::drill::{Phase, Timeline};
+use crate::failure::Failure;
+use crate::pattern::Form;
+use crate::record::{ProbeReply, Record};
+use crate::reply::{Backend, Dimension, shown};
+use meshcore::{Error, Result};
 use std::collections::BTreeMap;
 
-/// The name under which the replies of instances beyond [`MAX_INSTANCES`] are counted. No pod
-/// is called so.
-pub const OTHERS: &str = "(others)";
+/// So many source clusters are told apart.
+const MAX_SOURCES: usize = 256;
 
-/// So many different versions are told apart; a reply of another one is an error.
-pub const MAX_VERSIONS: usize = 64;
-
-/// So many different instances are told apart.
-pub const MAX_INSTANCES: usize = 1024;
-
-/// So many different errors are kept, each cut to [`MAX_SAMPLE`] characters.
-pub const MAX_SAMPLES: usize = 5;
-
-/// The length of the longest error that is kept whole, in characters.
-pub const MAX_SAMPLE: usize = 120;
-
-/// How often each version and instance answered, and the lines that are no replies.
+/// How often each version and instance answered each source cluster, and what was no reply.
 #[derive(Debug)]
 pub struct Tally {
+    form: Form,
+    /// The source of lines that do not name it; empty if not known.
+    source: String,
     counts: Vec<u64>,
-    /// By version and instance, the place of its count.
-    versions: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, usize>>,
-    instances: usize,
-    /// The first different errors, and the places of their counts.
-    samples: Vec<(String, usize)>,
+    sources: BTreeMap<String, Counters>,
     recent: Vec<Recent>,
+    timeline: Timeline,
+    url: Option<String>,
+    records: u64,
+    refused: Option<Error>,
 }
 
 /// A line that came lately: it comes again, most likely, and then needs no parsing.
@@ -44,22 +41,35 @@ const RECENT: usize = 1024;
 /// Longer lines are not kept as recent.
 const MAX_RECENT: usize = 256;
 
-/// The place of the count of errors that are not among the samples.
-const OTHER_ERRORS: usize = 0;
+/// The place for what is no answer to a request.
+const NO_ANSWER: usize = 0;
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            counts: vec![0],
-            versions: BTreeMap::new(),
-            instances: 0,
-            samples: Vec::new(),
-            recent: vec![Recent::default(); RECENT],
-        }
-    }
+/// All that was counted.
+#[derive(Debug)]
+pub struct Total {
+    /// By source cluster; one without a name if nothing came.
+    pub answers: Vec<Answers>,
+    /// What happened between the events, if there were any.
+    pub phases: Vec<Phase>,
 }
 
 impl Tally {
+    /// Nothing yet. Replies have the form; lines that do not name their source come from `source`.
+    #[must_use]
+    pub fn new(form: Form, source: Option<&str>) -> Self {
+        Self {
+            form,
+            source: source.unwrap_or_default().to_owned(),
+            counts: vec![0],
+            sources: BTreeMap::new(),
+            recent: vec![Recent::default(); RECENT],
+            timeline: Timeline::default(),
+            url: None,
+            records: 0,
+            refused: None,
+        }
+    }
+
     /// Counts one line, without its end. A blank line says nothing and is not counted.
     pub fn add(&mut self, line: &[u8]) {
         if is_blank(line) {
@@ -71,43 +81,68 @@ impl Tally {
         self.counts[place] += 1;
     }
 
-    /// Lines that are replies.
+    /// Counts one record.
+    pub fn add_record(&mut self, record: Record<'_>) -> Result<()> {
+        let place = self.record_place(record)?;
+        self.counts[place] += 1;
+        Ok(())
+    }
+
+    /// Whether a record was refused since this was called last.
+    pub fn check(&mut self) -> Result<()> {
+        self.records = 0;
+        self.refused.take().map_or(Ok(()), Err)
+    }
+
+    /// The first URL that records name.
     #[must_use]
-    pub fn replies(&self) -> u64 {
-        self.versions().map(|(_, count)| count).sum()
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
     }
 
-    /// Lines that are none.
-    #[must_use]
-    pub fn errors(&self) -> u64 {
-        self.counts[OTHER_ERRORS] + self.samples().map(|(_, count)| count).sum::<u64>()
-    }
-
-    /// The versions that answered and how often, by name.
-    pub fn versions(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.versions.iter().map(|(version, instances)| {
-            (version.as_slice(), instances.values().map(|&place| self.counts[place]).sum())
-        })
-    }
-
-    /// Version and name of the instances that answered and how often, by version and name.
-    pub fn instances(&self) -> impl Iterator<Item = (&[u8], &[u8], u64)> {
-        self.versions.iter().flat_map(|(version, instances)| {
-            instances.iter().map(|(instance, &place)| {
-                (version.as_slice(), instance.as_slice(), self.counts[place])
-            })
-        })
-    }
-
-    /// The first different errors and how often each came.
-    pub fn samples(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.samples.iter().map(|(text, place)| (text.as_str(), self.counts[*place]))
+    /// All counts. `locate` tells a pod's cluster, empty if not known; `by` tells in drills who is
+    /// elsewhere where it does not.
+    pub fn finish(self, locate: impl Fn(&Backend) -> String, by: Dimension) -> Result<Total> {
+        let mut meanings: Vec<Option<(usize, Counted)>> = vec![None; self.counts.len()];
+        let mut answers = Vec::new();
+        for (source, counters) in self.sources {
+            let index = answers.len();
+            let name = Some(source).filter(|name| !name.is_empty());
+            let mut meaning = |place: usize, what| meanings[place] = Some((index, what));
+            answers.push(counters.finish(name, &self.counts, &locate, &mut meaning));
+        }
+        if answers.is_empty() {
+            answers.push(Answers::default());
+        }
+        let phases = self.timeline.finish(|place| meanings[place], &mut answers, by)?;
+        Ok(Total { answers, phases })
     }
 
     /// The place of the count of a line that is not the recent one of its slot, but is now.
     #[cold] // Else it is inlined into what every line runs through.
     fn place(&mut self, line: &[u8], slot: usize) -> usize {
-        let place = self.reply_place(line).unwrap_or_else(|| self.error_place(line));
+        if line[0] == b'{'
+            && let Ok(json) = std::str::from_utf8(line)
+            && let Some(record) = Record::parse(json)
+        {
+            self.records += 1;
+            return record.and_then(|record| self.record_place(record)).unwrap_or_else(|error| {
+                let at = format!("record {}", self.records);
+                self.refused.get_or_insert_with(|| error.at(at));
+                NO_ANSWER
+            });
+        }
+        let counters = self.sources.entry(self.source.clone()).or_default();
+        let place = self
+            .form
+            .parse(line)
+            .and_then(|reply| counters.reply(&reply, &mut self.counts))
+            .unwrap_or_else(|| {
+                // What it is stands at its beginning.
+                let beginning = String::from_utf8_lossy(&line[..line.len().min(512)]);
+                let failure = Failure::of_line(&beginning);
+                counters.failure(failure, line, &mut self.counts)
+            });
         if line.len() <= MAX_RECENT {
             let recent = &mut self.recent[slot];
             recent.line.clear();
@@ -117,50 +152,57 @@ impl Tally {
         place
     }
 
-    fn reply_place(&mut self, line: &[u8]) -> Option<usize> {
-        let Reply { version, instance } = Reply::parse(line)?;
-        if !self.versions.contains_key(version) {
-            if self.versions.len() == MAX_VERSIONS {
-                return None;
+    fn record_place(&mut self, record: Record<'_>) -> Result<usize> {
+        match record {
+            Record::Event(event) => {
+                self.timeline.event(event)?;
+                Ok(NO_ANSWER)
             }
-            self.versions.insert(version.to_vec(), BTreeMap::new());
+            Record::Reply(reply) => {
+                let place = self.reply_place(&reply)?;
+                self.timeline.request(reply.elapsed, reply.latency.unwrap_or_default(), place);
+                if self.url.is_none() && !reply.url.is_empty() {
+                    self.url = Some(reply.url.into_owned());
+                }
+                Ok(place)
+            }
         }
-        let instances = self.versions.get_mut(version)?;
-        if let Some(&place) = instances.get(instance) {
-            return Some(place);
-        }
-        let name = if self.instances < MAX_INSTANCES {
-            self.instances += 1;
-            instance
-        } else {
-            OTHERS.as_bytes()
-        };
-        let counts = &mut self.counts;
-        Some(*instances.entry(name.to_vec()).or_insert_with(|| new_place(counts)))
     }
 
-    fn error_place(&mut self, line: &[u8]) -> usize {
-        let text = sample(line);
-        match self.samples.iter().find(|(known, _)| *known == text) {
-            Some((_, place)) => *place,
-            None if self.samples.len() < MAX_SAMPLES => {
-                let place = new_place(&mut self.counts);
-                self.samples.push((text, place));
-                place
-            }
-            None => OTHER_ERRORS,
+    fn reply_place(&mut self, record: &ProbeReply<'_>) -> Result<usize> {
+        let source = if record.source.is_empty() { &self.source } else { &*record.source };
+        let source = shown(source.as_bytes());
+        if self.sources.len() == MAX_SOURCES && !self.sources.contains_key(&source) {
+            let text = format!("there are more than {MAX_SOURCES} source clusters");
+            return Err(Error::data(text));
         }
+        let counters = self.sources.entry(source).or_default();
+        let is_refused = record.status.is_some_and(|status| status >= 400);
+        let failure = record.error.or(is_refused.then_some(Failure::Http));
+        let body = record.body.trim_end();
+        if failure.is_none()
+            && let Some(reply) = self.form.parse(body.as_bytes())
+            && let Some(place) = counters.reply(&reply, &mut self.counts)
+        {
+            if let Some(latency) = record.latency {
+                counters.latency.add(latency.0);
+            }
+            return Ok(place);
+        }
+        let text = match (&*record.message, record.status) {
+            ("", Some(status)) if failure.is_some() => format!("HTTP {status}: {body}"),
+            ("", _) => body.to_owned(),
+            (message, _) => message.to_owned(),
+        };
+        let text = text.trim_end_matches([':', ' ']);
+        let failure = failure.unwrap_or(Failure::Garbage);
+        Ok(counters.failure(failure, text.as_bytes(), &mut self.counts))
     }
 }
 
 /// Whether a line holds nothing but white space.
 pub(crate) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
-}
-
-fn new_place(counts: &mut Vec<u64>) -> usize {
-    counts.push(0);
-    counts.len() - 1
 }
 
 /// Where a line is kept as recent. Replies differ at their end, in the name of the pod.
@@ -171,34 +213,34 @@ fn slot(line: &[u8]) -> usize {
     usize::try_from(mixed >> (u64::BITS - RECENT.ilog2())).unwrap_or(0)
 }
 
-/// An error as it is shown: at most [`MAX_SAMPLE`] characters, the last of them `…` when cut.
-fn sample(line: &[u8]) -> String {
-    // A character has at most four bytes.
-    let text = shown(&line[..line.len().min(4 * (MAX_SAMPLE + 1))]);
-    match text.char_indices().nth(MAX_SAMPLE) {
-        None => text,
-        Some(_) => text.chars().take(MAX_SAMPLE - 1).chain(['…']).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answers::Answered;
+    use crate::counters::{MAX_INSTANCES, MAX_VERSIONS, OTHERS};
+    use crate::reply::Reply;
     use proptest::prelude::*;
 
-    fn tally<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Tally {
-        let mut tally = Tally::default();
+    fn count<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Answers {
+        let mut tally = Tally::new(Form::HelloWorld, None);
         lines.into_iter().for_each(|line| tally.add(line.as_ref()));
-        tally
+        tally.check().unwrap();
+        let total = tally.finish(|_| String::new(), Dimension::Version).unwrap();
+        assert_eq!(total.answers.len(), 1);
+        total.answers.into_iter().next().unwrap()
     }
 
     fn reply(version: &str, instance: &str) -> String {
         format!("Hello version: {version}, instance: {instance}")
     }
 
+    fn versions(answers: &Answers) -> Vec<(&str, u64)> {
+        answers.groups(Dimension::Version).into_iter().collect()
+    }
+
     #[test]
     fn replies_are_counted_by_version_and_instance() {
-        let tally = tally([
+        let answers = count([
             reply("v2", "b"),
             reply("v1", "a"),
             String::new(),
@@ -206,11 +248,13 @@ mod tests {
             reply("v2", "a"),
             "curl: (7)".to_owned(),
         ]);
-        let instances: Vec<(&[u8], &[u8], u64)> = tally.instances().collect();
-        assert_eq!(instances, [(&b"v1"[..], &b"a"[..], 1), (b"v2", b"a", 1), (b"v2", b"b", 2)]);
-        let versions: Vec<(&[u8], u64)> = tally.versions().collect();
-        assert_eq!(versions, [(&b"v1"[..], 1), (b"v2", 3)]);
-        assert_eq!((tally.replies(), tally.errors()), (4, 1));
+        let instance =
+            |a: &Answered| (a.backend.version.clone(), a.backend.instance.clone(), a.count);
+        let instances: Vec<_> = answers.backends.iter().map(instance).collect();
+        let expected = [("v1", "a", 1), ("v2", "a", 1), ("v2", "b", 2)];
+        assert_eq!(instances, expected.map(|(v, i, n)| (v.to_owned(), i.to_owned(), n)));
+        assert_eq!(versions(&answers), [("v1", 1), ("v2", 3)]);
+        assert_eq!((answers.replies(), answers.errors()), (4, 1));
     }
 
     #[test]
@@ -218,82 +262,123 @@ mod tests {
         let lines: Vec<String> =
             ["v1", "v2"].iter().map(|version| reply(version, "same-name")).collect();
         assert_eq!(slot(lines[0].as_bytes()), slot(lines[1].as_bytes()));
-        let tally = tally(lines.iter().cycle().take(100));
-        assert!(tally.versions().all(|(_, count)| count == 50));
+        assert_eq!(versions(&count(lines.iter().cycle().take(100))), [("v1", 50), ("v2", 50)]);
     }
 
     #[test]
     fn the_first_five_different_errors_are_kept() {
-        let tally = tally((0..20).map(|i| format!("error {}", i % 7)));
-        let samples: Vec<(&str, u64)> = tally.samples().collect();
-        assert_eq!(
-            samples,
-            [("error 0", 3), ("error 1", 3), ("error 2", 3), ("error 3", 3), ("error 4", 3)]
-        );
-        assert_eq!((tally.errors(), tally.replies()), (20, 0));
-    }
-
-    #[test]
-    fn errors_are_cut_and_made_visible() {
-        assert_eq!(sample(b"\x1b[31ma\xff"), "\\u{1b}[31ma\u{fffd}");
-        assert_eq!(sample("€".repeat(120).as_bytes()), "€".repeat(120));
-        assert_eq!(sample("🦀".repeat(9000).as_bytes()), "🦀".repeat(119) + "…");
-        let escapes = sample(&[7; 200]);
-        assert!(escapes.chars().count() == 120 && escapes.ends_with('…'));
+        let answers = count((0..20).map(|i| format!("error {}", i % 7)));
+        let samples: Vec<String> =
+            answers.samples.iter().map(|s| format!("{} {}", s.text, s.count)).collect();
+        assert_eq!(samples, ["error 0 3", "error 1 3", "error 2 3", "error 3 3", "error 4 3"]);
+        assert_eq!((answers.errors(), answers.replies()), (20, 0));
     }
 
     #[test]
     fn more_instances_than_are_kept_count_for_their_version() {
         let lines = (0..2 * MAX_INSTANCES).map(|i| reply("v1", &format!("pod-{i}")));
-        let tally = tally(lines.chain([reply("v2", "a"), reply("v2", "b"), reply("v1", "pod-7")]));
-        assert_eq!(tally.instances().count(), MAX_INSTANCES + 2);
-        let versions: Vec<(&[u8], u64)> = tally.versions().collect();
-        assert_eq!(versions, [(&b"v1"[..], 2049), (b"v2", 2)]);
-        let others = |(_, name, count): (_, &[u8], _)| (name == OTHERS.as_bytes()).then_some(count);
-        assert_eq!(tally.instances().filter_map(others).collect::<Vec<u64>>(), [1024, 2]);
-        assert!(tally.instances().any(|(_, name, count)| name == b"pod-7" && count == 2));
+        let answers =
+            count(lines.chain([reply("v2", "a"), reply("v2", "b"), reply("v1", "pod-7")]));
+        assert_eq!(answers.backends.len(), MAX_INSTANCES + 2);
+        assert_eq!(versions(&answers), [("v1", 2049), ("v2", 2)]);
+        let of = |name: &str| -> Vec<u64> {
+            let named = answers.backends.iter().filter(|a| a.backend.instance == name);
+            named.map(|answered| answered.count).collect()
+        };
+        assert_eq!((of(OTHERS), of("pod-7")), (vec![1024, 2], vec![2]));
     }
 
     #[test]
     fn versions_beyond_those_kept_are_errors() {
-        let lines = (0..=MAX_VERSIONS).map(|i| reply(&format!("v{i}"), "a"));
-        let tally = tally(lines);
-        assert_eq!((tally.replies(), tally.errors()), (64, 1));
-        assert_eq!(tally.samples().next(), Some(("Hello version: v64, instance: a", 1)));
+        let answers = count((0..=MAX_VERSIONS).map(|i| reply(&format!("v{i}"), "a")));
+        assert_eq!((answers.replies(), answers.errors()), (64, 1));
+        assert_eq!(answers.samples[0].text, "Hello version: v64, instance: a");
     }
 
     #[test]
     fn long_lines_are_not_kept() {
-        let tally = tally((b'!'..=u8::MAX).map(|i| vec![i; 100_000]));
-        assert_eq!(tally.errors(), 223);
+        let mut tally = Tally::new(Form::HelloWorld, None);
+        (b'!'..=u8::MAX).for_each(|i| tally.add(&vec![i; 100_000]));
         assert!(tally.recent.iter().all(|recent| recent.line.capacity() <= MAX_RECENT));
+        let total = tally.finish(|_| String::new(), Dimension::Version).unwrap();
+        assert_eq!(total.answers[0].errors(), 223);
+    }
+
+    fn record(fields: &str) -> String {
+        format!(r#"{{"apiVersion":"meshutils/v1alpha1","kind":"Reply",{fields}}}"#)
+    }
+
+    #[test]
+    fn records_are_counted_by_source_and_errors_by_class() {
+        let mut tally = Tally::new(Form::HelloWorld, None);
+        let good = r#""source":"c1","status":200,"latency":0.01,"body":"Hello version: v1, instance: a\n""#;
+        for fields in [
+            good,
+            &good.replace("c1", "c2"),
+            good,
+            r#""source":"c1","error":"dns","message":"no such host""#,
+            r#""source":"c1","error":"http","status":503,"latency":9,"body":"no healthy upstream""#,
+            r#""source":"c1","status":404,"body":"Hello version: v1, instance: a""#,
+            r#""source":"c1","status":200,"body":"<html>""#,
+            r#""source":"c1","error":"api""#,
+        ] {
+            tally.add(record(fields).as_bytes());
+        }
+        tally.check().unwrap();
+        let total = tally.finish(|_| "here".to_owned(), Dimension::Version).unwrap();
+        let [c1, c2] = &total.answers[..] else { panic!("two sources") };
+        assert_eq!((c1.source.as_deref(), c2.source.as_deref()), (Some("c1"), Some("c2")));
+        assert_eq!((c1.replies(), c1.errors(), c2.replies()), (2, 5, 1));
+        assert_eq!(c1.latency.longest(), Some(10_000));
+        assert_eq!(c1.backends[0].backend.cluster, "here");
+        let samples: Vec<(Failure, &str)> =
+            c1.samples.iter().map(|s| (s.failure, s.text.as_str())).collect();
+        assert_eq!(
+            samples,
+            [
+                (Failure::Dns, "no such host"),
+                (Failure::Http, "HTTP 503: no healthy upstream"),
+                (Failure::Http, "HTTP 404: Hello version: v1, instance: a"),
+                (Failure::Garbage, "<html>"),
+                (Failure::Api, ""),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_first_refused_record_is_told_once() {
+        let mut tally = Tally::new(Form::HelloWorld, None);
+        for fields in [r#""source":"c""#, r#""latency":"x""#, r#""status":-1"#] {
+            tally.add(record(fields).as_bytes());
+        }
+        let error = tally.check().unwrap_err();
+        assert!(error.message().text().starts_with("record 2: .latency: "), "{error:?}");
+        assert!(tally.check().is_ok());
     }
 
     proptest! {
         #[test]
         fn the_order_of_replies_does_not_matter(
-            mut lines in prop::collection::vec(("v[123]", "[ab]{1,9}"), 0..60)
+            mut lines in prop::collection::vec(("v[123]", "[ab]{1,9}"), 1..60)
         ) {
             let count = |lines: &[(String, String)]| {
-                let tally = tally(lines.iter().map(|(version, name)| reply(version, name)));
-                let instances = tally.instances();
-                instances.map(|(v, i, n)| (v.to_vec(), i.to_vec(), n)).collect::<Vec<_>>()
+                count(lines.iter().map(|(version, name)| reply(version, name))).backends
             };
             let as_read = count(&lines);
             lines.sort();
-            let total: u64 = as_read.iter().map(|(_, _, count)| count).sum();
+            let total: u64 = as_read.iter().map(|answered| answered.count).sum();
             prop_assert_eq!(total, lines.len() as u64);
             prop_assert_eq!(as_read, count(&lines));
         }
 
         #[test]
         fn every_line_is_counted_once(
-            lines in prop::collection::vec("(Hello version: v[12], instance: [ab]|[a-c]{1,3}|Hello é)", 0..60)
+            lines in prop::collection::vec("(Hello version: v[12], instance: [ab]|[a-c{]{1,3}|Hello é)", 1..60)
         ) {
-            let tally = tally(&lines);
-            let replies = lines.iter().filter(|line| Reply::parse(line.as_bytes()).is_some());
-            prop_assert_eq!(tally.replies(), replies.count() as u64);
-            prop_assert_eq!(tally.replies() + tally.errors(), lines.len() as u64);
+            let answers = count(&lines);
+            let replies = lines.iter().filter(|line| Reply::hello_world(line.as_bytes()).is_some());
+            prop_assert_eq!(answers.replies(), replies.count() as u64);
+            prop_assert_eq!(answers.replies() + answers.errors(), lines.len() as u64);
         }
     }
 }

@@ -19,13 +19,13 @@ fn tool(args: &[&str], input: impl Into<Vec<u8>>) -> assert_cmd::Command {
 #[test]
 fn the_table_ends_with_the_verdict() {
     tool(&[], BALANCED).assert().success().stderr("").stdout(concat!(
-        "VERSION  INSTANCE                        REPLIES  SHARE\n",
-        "v1       helloworld-v1-86f77cd7bd-aaaaa  1        33.33%\n",
-        "v1       helloworld-v1-86f77cd7bd-cpxhv  1        33.33%\n",
-        "v2       helloworld-v2-758dd55874-6x4t8  1        33.33%\n",
-        "v1       (all)                           2        66.67%\n",
-        "v2       (all)                           1        33.33%\n",
-        "(all)    (all)                           3        100%\n",
+        "VERSION  INSTANCE                        REPLIES  SHARE   INTERVAL        BAR\n",
+        "v1       helloworld-v1-86f77cd7bd-aaaaa  1        33.33%  4.04%..85.58%   ██████▊\n",
+        "v1       helloworld-v1-86f77cd7bd-cpxhv  1        33.33%  4.04%..85.58%   ██████▊\n",
+        "v2       helloworld-v2-758dd55874-6x4t8  1        33.33%  4.04%..85.58%   ██████▊\n",
+        "v1       (all)                           2        66.67%  14.42%..95.96%  █████████████▍\n",
+        "v2       (all)                           1        33.33%  4.04%..85.58%   ██████▊\n",
+        "(all)    (all)                           3        100%    -               ████████████████████\n",
         "errors: 0\n",
         "verdict: yes\n",
     ));
@@ -34,12 +34,16 @@ fn the_table_ends_with_the_verdict() {
 #[test]
 fn json_is_one_line() {
     let expected = concat!(
-        r#"{"replies":3,"errors":1,"versions":[{"version":"v1","count":2,"share":0.6667},"#,
-        r#"{"version":"v2","count":1,"share":0.3333}],"instances":["#,
-        r#"{"instance":"helloworld-v1-86f77cd7bd-aaaaa","version":"v1","count":1,"share":0.3333},"#,
-        r#"{"instance":"helloworld-v1-86f77cd7bd-cpxhv","version":"v1","count":1,"share":0.3333},"#,
-        r#"{"instance":"helloworld-v2-758dd55874-6x4t8","version":"v2","count":1,"share":0.3333}],"#,
-        r#""errorSamples":[{"text":"no","count":1}],"verdict":"no","#,
+        r#"{"replies":3,"errors":1,"versions":["#,
+        r#"{"version":"v1","count":2,"share":0.6667,"interval":[0.1442,0.9596]},"#,
+        r#"{"version":"v2","count":1,"share":0.3333,"interval":[0.0404,0.8558]}],"instances":["#,
+        r#"{"instance":"helloworld-v1-86f77cd7bd-aaaaa","version":"v1","count":1,"share":0.3333,"#,
+        r#""interval":[0.0404,0.8558]},"#,
+        r#"{"instance":"helloworld-v1-86f77cd7bd-cpxhv","version":"v1","count":1,"share":0.3333,"#,
+        r#""interval":[0.0404,0.8558]},"#,
+        r#"{"instance":"helloworld-v2-758dd55874-6x4t8","version":"v2","count":1,"share":0.3333,"#,
+        r#""interval":[0.0404,0.8558]}],"errorKinds":{"garbage":1},"#,
+        r#""errorSamples":[{"kind":"garbage","text":"no","count":1}],"verdict":"no","#,
         r#""reasons":["v3 did not answer","errors: 1, allowed: 0"]}"#,
         "\n",
     );
@@ -71,7 +75,7 @@ fn the_reasons_stand_in_the_last_line() {
         (
             vec![],
             "curl: (7) Failed to connect\n",
-            "errors: 1\n  1 x curl: (7) Failed to connect\n\
+            "errors: 1\n  1 x connect: curl: (7) Failed to connect\n\
              verdict: no: no version answered; errors: 1, allowed: 0\n",
         ),
     ] {
@@ -85,7 +89,10 @@ fn errors_are_shown_and_harmless() {
     let mut input = BALANCED.as_bytes().to_vec();
     input.extend_from_slice(b"\x1b[31mred\xff\n\x1b[31mred\xff\r\n");
     input.extend(std::iter::repeat_n(b'x', 200_000));
-    let shown = format!("errors: 3\n  2 x \\u{{1b}}[31mred\u{fffd}\n  1 x {}…\n", "x".repeat(119));
+    let shown = format!(
+        "errors: 3\n  2 x garbage: \\u{{1b}}[31mred\u{fffd}\n  1 x garbage: {}…\n",
+        "x".repeat(119)
+    );
     tool(&["--max-errors", "3"], input.clone()).assert().success().stdout(contains(&shown));
     tool(&["--max-errors", "2"], input)
         .assert()

@@ -1,0 +1,5 @@
+//! Make requests from a client pod of each cluster and record the replies.
+
+fn main() -> std::process::ExitCode {
+    mesh_probe::main()
+}
