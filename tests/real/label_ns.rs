@@ -82,7 +82,8 @@ fn dry_run_writes_nothing() {
     let namespace = namespace("dry");
     let missing = unique("missing");
     for mode in ["client", "server"] {
-        let ran = label_ns(&["--rev", "default", "--create", "--dry-run", mode, &namespace, &missing]);
+        let ran =
+            label_ns(&["--rev", "default", "--create", "--dry-run", mode, &namespace, &missing]);
         let out = ran.ok();
         assert!(out.contains(&format!("namespace/{namespace} labeled (dry run)")), "{out}");
         assert!(out.contains(&format!("namespace/{missing} created (dry run)")), "{out}");

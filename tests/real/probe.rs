@@ -196,7 +196,7 @@ fn shell(script: &str) -> Ran {
     run(command.args(["-c", script]).env("KUBECONFIG", with_nodes().join("kubeconfig")), "")
 }
 
-/// A namespace of cluster1 with HelloWorld and its client.
+/// A namespace of cluster1 with `HelloWorld` and its client.
 fn sample() -> String {
     let namespace = unique("probe");
     let _ = shell(&format!(
@@ -214,7 +214,7 @@ fn sample() -> String {
     namespace
 }
 
-/// The URL of the newest HelloWorld, without a Service: nobody answers to one in there.
+/// The URL of the newest `HelloWorld`, without a Service: nobody answers to one in there.
 fn url(namespace: &str) -> String {
     let address = shell(&format!(
         "kubectl --context cluster1 -n {namespace} get pod -l app=helloworld \
@@ -244,7 +244,7 @@ fn outlives_its_client() {
     assert!(latency > 0.0 && latency < 5.0, "{latency}");
 }
 
-/// HelloWorld is scaled to zero; Ctrl-C comes in the middle, and it is there again.
+/// `HelloWorld` is scaled to zero; Ctrl-C comes in the middle, and it is there again.
 fn undoes_a_drill_on_signals() {
     let namespace = sample();
     let scale = |replicas: u8| {

@@ -87,7 +87,7 @@ fn serve(
             if let Does::LosesItsPod = does {
                 lost.fetch_add(1, Ordering::SeqCst);
             }
-            return exec(stream, path, does, is_lost());
+            return exec(stream, &head, does, is_lost());
         }
         stream.read_exact(&mut vec![0; head.len()]).unwrap();
         let (code, body) = match path {
@@ -121,20 +121,23 @@ fn status(code: u16, message: &str) -> Value {
         "message": message, "reason": "Because", "code": code})
 }
 
-fn respond(stream: &mut TcpStream, code: u16, body: &Value) {
+fn respond(stream: &mut TcpStream, code: u64, body: &Value) {
     let body = body.to_string();
     let head = format!("HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: ");
     let _ = stream.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes());
 }
 
-fn exec(mut stream: TcpStream, path: &str, does: Does, is_lost: bool) {
-    if let Does::Refuses(code) = does {
-        return respond(&mut stream, code, &status(code, "it is not to be"));
+fn exec(mut stream: TcpStream, head: &str, does: Does, is_lost: bool) {
+    let refusal = match does {
+        Does::Refuses(code) => Some(status(code, "it is not to be")),
+        _ => is_lost.then(|| status(404, "pods \"sleep-1\" not found")),
+    };
+    if let Some(refusal) = refusal {
+        stream.read_exact(&mut vec![0; head.len()]).unwrap();
+        let code = refusal["code"].as_u64().unwrap();
+        return respond(&mut stream, code, &refusal);
     }
-    if is_lost {
-        return respond(&mut stream, 404, &status(404, "pods \"sleep-1\" not found"));
-    }
-    let mark = path.find("meshutils-").map(|start| &path[start..start + 26]).unwrap().to_owned();
+    let mark = head.find("meshutils-").map(|start| &head[start..start + 26]).unwrap().to_owned();
     #[allow(clippy::result_large_err)] // tungstenite's
     let protocol = |_: &Request, mut response: Response| {
         let header = "v4.channel.k8s.io".parse().unwrap();
