@@ -1,4 +1,4 @@
-//! Real traffic: HelloWorld v1 in one cluster and v2 in the other, client pods in both, and an
+//! Real traffic: `HelloWorld` v1 in one cluster and v2 in the other, client pods in both, and an
 //! Envoy in each cluster that balances over both versions as a sidecar would.
 
 use crate::clusters::{shell_command, unique, wait_for};
@@ -199,7 +199,7 @@ fn fails_in_its_class(namespace: &str, envoy: &str) {
     }
 }
 
-/// One cluster's HelloWorld goes away and comes back in the middle of a steady probe.
+/// One cluster's `HelloWorld` goes away and comes back in the middle of a steady probe.
 fn survives_a_drill(namespace: &str, envoy: &str) {
     let scale = |replicas: u8| {
         format!(
