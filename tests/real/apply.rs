@@ -51,7 +51,7 @@ fn versions(namespace: &str, kind: &str) -> Vec<Value> {
 
 fn second_run_changes_nothing() {
     let namespace = unique("applied");
-    let mut limits = object("LimitRange", &namespace, "l", &json!({}));
+    let mut limits = object("LimitRange", &namespace, "l", &json!({"x": "y"}));
     limits["spec"] = json!({"limits": []});
     let mut objects = vec![limits];
     // Enough for the versions to be read by one list.

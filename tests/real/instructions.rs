@@ -33,7 +33,7 @@ const CALLS: [(&str, &[&str], &str); 13] = [
 fn help() {
     for (name, _, _) in CALLS {
         // Laying out two dozen flags costs more than a handful.
-        let many = ["mesh-firewall", "mesh-gateway-gen", "mesh-install-gen"];
+        let many = ["mesh-firewall", "mesh-gateway-gen", "mesh-install-gen", "mesh-lbcheck"];
         let limit = if many.contains(&name) { 750_000 } else { 600_000 };
         gate(name, &["--help"], "", limit);
     }

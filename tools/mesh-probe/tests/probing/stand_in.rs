@@ -87,7 +87,15 @@ fn serve(
             if let Does::LosesItsPod = does {
                 lost.fetch_add(1, Ordering::SeqCst);
             }
-            return exec(stream, &head, does, is_lost());
+            let refusal = match does {
+                Does::Refuses(code) => status(code, "it is not to be"),
+                _ if is_lost() => status(404, "pods \"sleep-1\" not found"),
+                does => return exec(stream, &head, does),
+            };
+            stream.read_exact(&mut vec![0; head.len()]).unwrap();
+            let code = refusal["code"].as_u64().unwrap();
+            respond(&mut stream, code, &refusal);
+            continue;
         }
         stream.read_exact(&mut vec![0; head.len()]).unwrap();
         let (code, body) = match path {
@@ -127,16 +135,7 @@ fn respond(stream: &mut TcpStream, code: u64, body: &Value) {
     let _ = stream.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes());
 }
 
-fn exec(mut stream: TcpStream, head: &str, does: Does, is_lost: bool) {
-    let refusal = match does {
-        Does::Refuses(code) => Some(status(code, "it is not to be")),
-        _ => is_lost.then(|| status(404, "pods \"sleep-1\" not found")),
-    };
-    if let Some(refusal) = refusal {
-        stream.read_exact(&mut vec![0; head.len()]).unwrap();
-        let code = refusal["code"].as_u64().unwrap();
-        return respond(&mut stream, code, &refusal);
-    }
+fn exec(stream: TcpStream, head: &str, does: Does) {
     let mark = head.find("meshutils-").map(|start| &head[start..start + 26]).unwrap().to_owned();
     #[allow(clippy::result_large_err)] // tungstenite's
     let protocol = |_: &Request, mut response: Response| {
