@@ -308,10 +308,14 @@ fn needs_curl_and_a_client() {
     let ran = shell(&format!("{least} --container other"));
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
     assert!(ran.stderr.contains("has no container other, but sleep"), "{ran:?}");
+    // An empty folder lies over the one that has curl.
+    let hidden = json!({"spec": {"volumes": [{"name": "empty", "emptyDir": {}}],
+        "containers": [{"name": "bare", "image": "localhost/tools:1",
+            "volumeMounts": [{"name": "empty", "mountPath": "/usr/bin"}]}]}});
     let _ = shell(&format!(
         "set -e
          kubectl --context cluster1 -n {namespace} run bare --image localhost/tools:1 -l app=bare \
-           --env PATH=/nowhere
+           --overrides '{hidden}'
          kubectl --context cluster1 -n {namespace} wait --for=condition=Ready --timeout=120s pod/bare"
     ))
     .ok();
