@@ -51,9 +51,9 @@ fn versions(namespace: &str, kind: &str) -> Vec<Value> {
 
 fn second_run_changes_nothing() {
     let namespace = unique("applied");
-    let mut limits = object("LimitRange", &namespace, "l", &json!({"x": "y"}));
-    limits["spec"] = json!({"limits": []});
-    let mut objects = vec![limits];
+    let mut service = object("Service", &namespace, "s", &json!({"x": "y"}));
+    service["spec"] = json!({"ports": [{"name": "a", "port": 80, "protocol": "TCP"}]});
+    let mut objects = vec![service];
     // Enough for the versions to be read by one list.
     objects.extend((0..12).map(|i| {
         let mut map = object("ConfigMap", &namespace, &format!("m{i}"), &json!({"x": "y"}));
@@ -67,10 +67,10 @@ fn second_run_changes_nothing() {
     let first = in_both(&[], &input);
     assert_eq!(first.code, Some(0), "{first:?}");
     assert_eq!(actions(&first), vec!["created"; 28]);
-    let before = (versions(&namespace, "configmaps"), versions(&namespace, "limitranges"));
+    let before = (versions(&namespace, "configmaps"), versions(&namespace, "services"));
     let second = in_both(&[], &input);
     assert_eq!(actions(&second), vec!["unchanged"; 28]);
-    let after = (versions(&namespace, "configmaps"), versions(&namespace, "limitranges"));
+    let after = (versions(&namespace, "configmaps"), versions(&namespace, "services"));
     assert_eq!(before, after);
 
     let changed = input.replace("012", "013");
