@@ -1,6 +1,9 @@
 //! mesh-label-ns against API servers.
 
-use crate::clusters::{get, kubectl, namespace, shell, tool, unique};
+mod recorder;
+mod selection;
+
+use crate::clusters::{get, kubectl, namespace, shell, tool, unique, wait_for};
 use crate::{Needs, Test};
 use mesh_tests::run;
 use serde_json::Value;
@@ -11,6 +14,11 @@ pub const TESTS: &[Test] = &[
     ("label_ns_dry_run_writes_nothing", Needs::Clusters, dry_run_writes_nothing),
     ("label_ns_filter_to_kubectl", Needs::Clusters, filter_to_kubectl),
     ("label_ns_is_checked_by_istios_selectors", Needs::Clusters, matches_one_webhook),
+    ("label_ns_refuses_what_no_webhook_serves", Needs::Clusters, refuses_what_no_webhook_serves),
+    ("label_ns_without_rights_to_webhooks", Needs::Clusters, without_rights_to_webhooks),
+    ("label_ns_shows_pods_of_both_clusters", Needs::Clusters, shows_pods_of_both_clusters),
+    ("label_ns_sets_network_and_ambient", Needs::Clusters, sets_network_and_ambient),
+    ("label_ns_simulates_the_api_server", Needs::Clusters, selection::is_the_api_servers),
 ];
 
 fn labels(context: &str, namespace: &str) -> Value {
@@ -139,6 +147,86 @@ fn matches_one_webhook() {
             .collect();
         assert_eq!(selected.len(), 1, "{args:?}: {selected:?}");
     }
+}
+
+fn refuses_what_no_webhook_serves() {
+    let namespace = namespace("ghost");
+    let ran = label_ns(&["--rev", "asm-managed", &namespace]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
+    let refusal = "context cluster1: no webhook serves istio.io/rev=asm-managed";
+    assert!(ran.stderr.contains(refusal), "{ran:?}");
+    assert!(ran.stderr.contains("--rev may be one of: default"), "{ran:?}");
+    assert_eq!(labels("cluster1", &namespace)["istio.io/rev"], Value::Null);
+    let _ = label_ns(&["--rev", "asm-managed", "--allow-missing-revision", &namespace]).ok();
+    assert_eq!(labels("cluster2", &namespace)["istio.io/rev"], "asm-managed");
+}
+
+/// Who may label and not list webhooks is told so, and can label.
+fn without_rights_to_webhooks() {
+    let namespace = namespace("rights");
+    let user = unique("labeller");
+    let admin = |args: &[&str]| {
+        let mut all = vec!["--context", "cluster1"];
+        all.extend(args);
+        run(&mut kubectl(&all), "").ok()
+    };
+    admin(&["create", "clusterrole", &user, "--verb=get,patch", "--resource=namespaces"]);
+    let (role, of) = (format!("--clusterrole={user}"), format!("--user={user}"));
+    admin(&["create", "clusterrolebinding", &user, &role, &of]);
+    let as_user = |args: &[&str]| {
+        let mut all = vec!["--context", "cluster1", "--as", &user];
+        all.extend(args);
+        run(&mut tool("mesh-label-ns", &all), "")
+    };
+    let ran = as_user(&["--rev", "ghost", &namespace]);
+    assert!(ran.stderr.contains("warning: context cluster1: you may not list webhooks"), "{ran:?}");
+    assert_eq!(ran.ok(), format!("cluster1: namespace/{namespace} labeled\n"));
+    let ran = as_user(&["--simulate", &namespace]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
+    admin(&["delete", "clusterrole,clusterrolebinding", &user]);
+}
+
+fn shows_pods_of_both_clusters() {
+    let namespace = namespace("shown");
+    let create = ["create", "deployment", "web", "--image=web", "-n", &namespace];
+    for context in ["cluster1", "cluster2"] {
+        let _ = run(kubectl(&["--context", context]).args(create), "").ok();
+        wait_for("the pod", || {
+            let pods = get(context, &["pods", "-n", &namespace]);
+            (!pods["items"].as_array()?.is_empty()).then_some(())
+        });
+    }
+    let table = label_ns(&["--rev", "default", "--simulate", "-o", "table", &namespace]).ok();
+    let lines: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    for (line, context) in lines[1..].iter().zip(["cluster1", "cluster2"]) {
+        assert_eq!(line[..2], [context, &namespace], "{table}");
+        assert_eq!(line[3..], ["-", "-", "default", "yes"], "{table}");
+    }
+    let restart = |context| {
+        format!("kubectl --context {context} rollout restart deployment/web -n {namespace}\n")
+    };
+    let list = label_ns(&["--rev", "default", "--restart-list", &namespace]).ok();
+    assert_eq!(list, restart("cluster1") + &restart("cluster2"));
+    // Nothing of it was done; and the lines are commands that run.
+    assert_eq!(labels("cluster1", &namespace)["istio.io/rev"], Value::Null);
+    let restarted = shell(&list).ok();
+    assert_eq!(restarted.matches("deployment.apps/web restarted").count(), 2, "{restarted}");
+}
+
+fn sets_network_and_ambient() {
+    let namespace = namespace("ambient");
+    kubectl_label(&namespace, "istio-injection=enabled");
+    let args = ["--dataplane-mode", "ambient", "--network", "net_1", &namespace];
+    let ran = label_ns(&args);
+    assert!(ran.stderr.contains("istiod reads the network off its own namespace"), "{ran:?}");
+    assert!(ran.stderr.contains("keeps the network it started with"), "{ran:?}");
+    let _ = ran.ok();
+    let expected = serde_json::json!({
+        "istio.io/dataplane-mode": "ambient", "topology.istio.io/network": "net_1"
+    });
+    assert_eq!(labels("cluster2", &namespace), expected);
+    assert!(label_ns(&args).ok().lines().all(|line| line.ends_with(" unchanged")));
 }
 
 /// Whether match expressions select these labels.

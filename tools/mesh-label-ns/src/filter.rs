@@ -32,6 +32,8 @@ pub struct Labelled {
     /// The change, not yet made in `manifest`.
     pub change: Change,
     labels: Labels,
+    /// Whether it comes from an API server, with all labels that it has there.
+    is_stored: bool,
     manifest: Map<String, Value>,
 }
 
@@ -47,19 +49,22 @@ pub fn read(sources: &[Source], names: &[DnsLabel], wanted: &Wanted) -> Result<S
         name: String,
         #[serde(default)]
         labels: Option<Labels>,
+        #[serde(default)]
+        uid: Option<String>,
     }
     let mut namespaces = Vec::new();
     let mut pods = Vec::new();
     let mut configurations: Vec<Configuration> = Vec::new();
     for source in sources {
         for document in source.documents()? {
-            let Object { kind, metadata: Metadata { name, labels } } = document.decode()?;
+            let Object { kind, metadata: Metadata { name, labels, uid } } = document.decode()?;
             match kind.as_str() {
                 "Namespace" if names.is_empty() || names.iter().any(|n| n.as_str() == name) => {
                     let labels = labels.unwrap_or_default();
                     let change = wanted.change(&labels);
                     let manifest = document.decode()?;
-                    namespaces.push(Labelled { name, change, labels, manifest });
+                    let is_stored = uid.is_some();
+                    namespaces.push(Labelled { name, change, labels, is_stored, manifest });
                 }
                 "Namespace" => {}
                 "Pod" => pods.push(document.decode()?),
@@ -100,7 +105,12 @@ impl Labelled {
     /// Its labels before and after the change.
     #[must_use]
     pub fn before_and_after(&self) -> Namespace {
-        let (now, after) = (self.labels.clone(), self.change.applied_to(&self.labels));
+        let mut now = self.labels.clone();
+        if !self.is_stored {
+            // The API server gives it to all (1.21 and later).
+            now.insert("kubernetes.io/metadata.name".to_owned(), self.name.clone());
+        }
+        let after = self.change.applied_to(&now);
         Namespace { name: self.name.clone(), now, after }
     }
 

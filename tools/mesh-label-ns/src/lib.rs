@@ -21,7 +21,7 @@ pub use flags::Args;
 
 use filter::Labelled;
 use flags::Format;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use live::{Done, DryRun};
 use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, json_lines, yaml};
 use meshkube::Connection;
@@ -97,7 +97,8 @@ fn run_live(args: &Args, console: &Console) -> Result<Outcome> {
         // Everything is looked up before the first write: a typing error in one name leaves no
         // cluster half labelled.
         let checks = clusters.iter().map(|cluster| require_served(args, cluster, console));
-        try_join_all(checks).await?;
+        // Of several errors always the first cluster's.
+        join_all(checks).await.into_iter().collect::<Result<()>>()?;
         if !args.create {
             each(args, &clusters, DryRun::Client).await?;
         }

@@ -26,9 +26,9 @@ pub struct Cluster {
 pub struct Namespace {
     /// Its name.
     pub name: String,
-    /// Its labels as they are.
+    /// Its labels as the API server has them.
     pub now: Labels,
-    /// Its labels as they will be.
+    /// Its labels as the API server will have them.
     pub after: Labels,
 }
 
@@ -88,14 +88,8 @@ pub fn simulate(cluster: &Cluster) -> Vec<Simulated<'_>> {
 impl<'a> Simulated<'a> {
     fn new(cluster: &'a Cluster, namespace: &'a Namespace, pod: &'a Pod) -> Self {
         let labels = pod.template_labels(&namespace.now);
-        let injection = |of_namespace: &Labels| {
-            let mut of_namespace = of_namespace.clone();
-            // The API server sets it (1.21 and later); a manifest need not have it.
-            of_namespace
-                .entry("kubernetes.io/metadata.name".to_owned())
-                .or_insert_with(|| namespace.name.clone());
-            Injection::new(&of_namespace, pod, &labels, &cluster.injectors)
-        };
+        let injection =
+            |of_namespace: &Labels| Injection::new(of_namespace, pod, &labels, &cluster.injectors);
         let (now, after) = (injection(&namespace.now), injection(&namespace.after));
         let (sidecar, restart) = match pod.running() {
             Running::Nothing => (None, after.revision().is_some()),

@@ -142,13 +142,18 @@ fn namespaces_by_default_are_all_but_those_of_the_system() {
     let tagged = [CANARY, TAG_DEFAULT];
     assert_eq!(injected(&tagged, &[], &[]), "canary");
     assert_eq!(injected(&tagged, &[DISABLED], &[]), "-");
-    let mut system = pod(&[]);
-    system["metadata"]["namespace"] = json!("kube-system");
-    let one = cluster(&tagged, "kube-system", &[], system, &Wanted::default());
+    let system = |namespace: Pairs<'_>| {
+        let mut system = pod(&[]);
+        system["metadata"]["namespace"] = json!("kube-system");
+        let one = cluster(&tagged, "kube-system", namespace, system, &Wanted::default());
+        simulated(&one)["now"].take()
+    };
     assert_eq!(
-        simulated(&one)["now"],
+        system(&[("kubernetes.io/metadata.name", "kube-system")]),
         json!({"mode": "none", "reason": "no webhook", "webhooks": []})
     );
+    // Before Kubernetes 1.21 namespaces have no label of their name: the injector is asked.
+    assert_eq!(system(&[])["reason"], "system namespace");
 }
 
 #[test]
