@@ -4,8 +4,8 @@
 //! injects nobody (webhook selectors of Istio 1.10 to 1.30, chart `istio-discovery`). And a pod
 //! with a sidecar is not in ambient. So one label is taken away when another is set.
 
-use crate::selector::Labels;
-use meshcore::DnsLabel;
+use meshcore::selector::Labels;
+use meshcore::{DnsLabel, Network};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -37,10 +37,6 @@ pub enum DataPlane {
     Unlabelled,
 }
 
-/// An Istio network: a label's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Network(String);
-
 /// What the labels of a namespace are to say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -53,23 +49,6 @@ pub struct Wanted {
 /// What to do with the labels: a new value, or nothing for "remove".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change(BTreeMap<&'static str, Option<String>>);
-
-impl Network {
-    /// Checks a name; the error completes "NAME …".
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let is_end = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-        let is_inner = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        let bytes = text.as_bytes();
-        let ends = is_end(bytes.first()) && is_end(bytes.last());
-        if ends && bytes.len() <= 63 && text.bytes().all(is_inner) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("is no label value: at most 63 letters, digits, '-', '_' and '.', the first and \
-                 the last a letter or digit"
-                .to_owned())
-        }
-    }
-}
 
 impl DataPlane {
     /// What the labels have to be, given what they are.
@@ -111,7 +90,7 @@ impl Wanted {
     /// The least change that brings these labels there.
     #[must_use]
     pub fn change(&self, now: &Labels) -> Change {
-        let network = self.network.as_ref().map(|network| (NETWORK, Some(network.0.as_str())));
+        let network = self.network.as_ref().map(|network| (NETWORK, Some(network.as_str())));
         let of_plane = self.data_plane.iter().flat_map(|data_plane| data_plane.labels(now));
         let differs = |(key, value): &(&'static str, Option<&str>)| {
             now.get(*key).map(String::as_str) != *value
@@ -259,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_network_is_a_label_of_its_own() {
-        let network = Network::parse("network1").unwrap();
+        let network = "network1".parse::<Network>().unwrap();
         let wanted = Wanted { data_plane: None, network: Some(network.clone()) };
         assert_eq!(patch(&wanted, &[(REVISION, "r")]), json!({NETWORK: "network1"}));
         assert!(wanted.change(&labels(&[(NETWORK, "n")])).moves());
@@ -267,9 +246,9 @@ mod tests {
         let both = Wanted { network: Some(network), ..revision("r") };
         assert_eq!(patch(&both, &[]), json!({NETWORK: "network1", "istio.io/rev": "r"}));
         for wrong in ["", "-a", "a-", "a b", "a/b", "é", &"a".repeat(64)] {
-            assert!(Network::parse(wrong).is_err(), "{wrong}");
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
-        assert!(Network::parse("my_Net.1").is_ok());
+        assert!("my_Net.1".parse::<Network>().is_ok());
     }
 
     #[test]

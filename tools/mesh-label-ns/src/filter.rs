@@ -2,10 +2,10 @@
 
 use crate::change::{Change, Wanted};
 use crate::pod::Pod;
-use crate::selector::Labels;
 use crate::simulate::Namespace;
 use crate::webhook::{Configuration, Injectors};
 use meshcore::input::{Document, Source};
+use meshcore::selector::Labels;
 use meshcore::{DnsLabel, Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};

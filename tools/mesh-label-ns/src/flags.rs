@@ -1,11 +1,11 @@
 //! The command line.
 
-use crate::change::{DataPlane, Network, Wanted};
+use crate::change::{DataPlane, Wanted};
 use crate::live::DryRun;
 use crate::view::View;
 use clap::{Args as Flags, Parser, ValueEnum};
 use meshcore::input::Input;
-use meshcore::{DnsLabel, Error, Result};
+use meshcore::{DnsLabel, Error, Network, Result};
 use meshkube::Access;
 
 const EXAMPLES: &str = "\
@@ -35,7 +35,7 @@ pub struct Args {
     #[command(flatten)]
     pods: Pods,
     /// Network of the cluster's endpoints, for istio-system
-    #[arg(long, value_name = "NAME", value_parser = Network::parse)]
+    #[arg(long, value_name = "NAME")]
     pub(crate) network: Option<Network>,
     /// Go on when no webhook serves the revision or tag
     #[arg(long)]

@@ -9,7 +9,6 @@ mod flags;
 mod live;
 mod pod;
 mod restart;
-mod selector;
 mod served;
 mod simulate;
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use crate::change::Wanted;
 use crate::pod::Pod;
-use crate::selector::Labels;
 use crate::webhook::Injectors;
 use meshcore::Result;
+use meshcore::selector::Labels;
 use meshkube::k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use meshkube::k8s_openapi::api::core::v1;
 use meshkube::kube::api::{Api, ListParams, Patch, PatchParams, PostParams, Resource};

@@ -2,7 +2,7 @@
 
 use crate::change::{DATAPLANE_MODE, INJECTION, REVISION};
 use crate::restart::Workload;
-use crate::selector::Labels;
+use meshcore::selector::Labels;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! A revision that no webhook serves: the API server says nothing, and no pod gets a sidecar.
 
 use crate::change::DataPlane;
-use crate::selector::Labels;
 use crate::webhook::Injectors;
+use meshcore::selector::Labels;
 use meshcore::{Error, Result};
 
 /// Fails when nobody would inject pods without labels, in namespaces labelled for sidecars.

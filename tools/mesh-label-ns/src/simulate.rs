@@ -2,8 +2,8 @@
 
 use crate::pod::{Pod, Running};
 use crate::restart::Workload;
-use crate::selector::Labels;
 use crate::webhook::Injectors;
+use meshcore::selector::Labels;
 use meshcore::table;
 use serde::Serialize;
 use std::collections::BTreeSet;

@@ -2,9 +2,9 @@
 
 use crate::change::{DataPlane, Wanted};
 use crate::fixtures::{CANARY, DEFAULT, TAG_DEFAULT, injectors};
-use crate::selector::Labels;
 use crate::simulate::{Cluster, Namespace, simulate, table, to_restart};
 use meshcore::DnsLabel;
+use meshcore::selector::Labels;
 use serde_json::{Value, json};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];

@@ -4,7 +4,7 @@
 //! have up to five webhooks in a configuration for each revision and tag.
 
 use crate::change::REVISION;
-use crate::selector::{Labels, Selector};
+use meshcore::selector::{LabelSelector, Labels};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
@@ -33,9 +33,9 @@ struct Webhook {
     #[serde(default)]
     rules: Option<Vec<Rule>>,
     #[serde(default)]
-    namespace_selector: Option<Selector>,
+    namespace_selector: Option<LabelSelector>,
     #[serde(default)]
-    object_selector: Option<Selector>,
+    object_selector: Option<LabelSelector>,
     #[serde(default)]
     match_conditions: Option<Vec<IgnoredAny>>,
 }
@@ -68,8 +68,8 @@ pub struct Injector {
     pub revision: String,
     /// The name of the configuration's tag or else revision: what namespaces can be labelled with.
     choice: String,
-    namespaces: Selector,
-    pods: Selector,
+    namespaces: LabelSelector,
+    pods: LabelSelector,
     has_conditions: bool,
 }
 

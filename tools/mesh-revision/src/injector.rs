@@ -1,6 +1,7 @@
 //! Which labels of a namespace make a control plane inject its pods.
 
-use crate::{LabelSelector, Name};
+use crate::Name;
+use meshcore::selector::{LabelSelector, Labels};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
@@ -62,12 +63,14 @@ impl Injector {
     /// to 1.30), and those of Istio 1.9 do not know `istio.io/rev=default`.
     #[must_use]
     pub fn answers(&self, label: &Label) -> bool {
-        let fits = |selector: &Option<LabelSelector>, labels: &[(&str, &str)]| {
-            selector.as_ref().is_none_or(|selector| selector.fits(labels))
+        let matches = |selector: &Option<LabelSelector>, labels: &Labels| {
+            selector.as_ref().is_none_or(|selector| selector.matches(labels))
         };
+        let (key, value) = label.pair();
+        let namespace = Labels::from([(key.to_owned(), value.to_owned())]);
         self.webhooks.iter().any(|webhook| {
-            fits(&webhook.namespace_selector, &[label.pair()])
-                && fits(&webhook.object_selector, &[])
+            matches(&webhook.namespace_selector, &namespace)
+                && matches(&webhook.object_selector, &Labels::new())
         })
     }
 }

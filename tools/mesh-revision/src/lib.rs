@@ -10,7 +10,6 @@ mod injector;
 mod listed;
 mod name;
 mod read;
-mod selector;
 
 pub use channel::Channel;
 pub use choice::{Choice, only_name};
@@ -19,7 +18,6 @@ pub use injector::{Injector, Label, Webhook};
 pub use listed::{Kind, Listed};
 pub use name::Name;
 pub use read::read;
-pub use selector::LabelSelector;
 
 use clap::{Parser, ValueEnum};
 use meshcore::input::Input;

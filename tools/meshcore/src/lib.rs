@@ -14,6 +14,7 @@ pub mod list;
 mod name;
 mod output;
 pub mod route;
+pub mod selector;
 mod server;
 pub mod shell;
 mod start;

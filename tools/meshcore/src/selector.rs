@@ -1,15 +1,15 @@
-//! Label selectors as the API server evaluates them (meta/v1 `LabelSelector`).
+//! Label selectors as the API server evaluates them.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Labels of a namespace or a pod.
+/// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
 
-/// All of its requirements have to hold; without any it selects everything.
+/// `meta/v1` `LabelSelector`: all requirements have to hold; without any it selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Selector {
+pub struct LabelSelector {
     #[serde(default)]
     match_labels: Option<Labels>,
     #[serde(default)]
@@ -32,7 +32,7 @@ enum Operator {
     DoesNotExist,
 }
 
-impl Selector {
+impl LabelSelector {
     /// Whether it selects an object with these labels.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn selects(selector: serde_json::Value, pairs: &[(&str, &str)]) -> bool {
-        serde_json::from_value::<Selector>(selector).unwrap().matches(&labels(pairs))
+        serde_json::from_value::<LabelSelector>(selector).unwrap().matches(&labels(pairs))
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
             assert_eq!(with(operator, values, &[("a", "3")]), other, "{operator}");
         }
         let unknown = json!({"matchExpressions": [{"key": "a", "operator": "Like"}]});
-        assert!(serde_json::from_value::<Selector>(unknown).is_err());
+        assert!(serde_json::from_value::<LabelSelector>(unknown).is_err());
     }
 
     proptest! {
@@ -118,7 +118,7 @@ mod tests {
                 let matches = |operator: &str| {
                     let expression = json!({"key": key, "operator": operator, "values": values});
                     let selector = json!({"matchExpressions": [expression]});
-                    serde_json::from_value::<Selector>(selector).unwrap().matches(&pairs)
+                    serde_json::from_value::<LabelSelector>(selector).unwrap().matches(&pairs)
                 };
                 prop_assert_ne!(matches(one), matches(other));
             }
