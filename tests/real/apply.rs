@@ -242,12 +242,12 @@ fn joins_five_clusters() {
     let maps: String = (0..600)
         .map(|i| object("ConfigMap", "default", &format!("m{i}"), &json!({})).to_string())
         .collect();
-    let file = five.dir().join("maps.json");
-    std::fs::write(&file, maps).expect("it can be written");
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    std::fs::write(file.path(), maps).expect("it can be written");
     let run_both = format!(
         "{{ cat {}; mesh-clusters --contexts {contexts} | mesh-remote-secret -q -o json; }} |
          mesh-apply --to-peers --timeout 2s --concurrency 2",
-        file.display()
+        file.path().display()
     );
     let ran = five.while_it_runs(&run_both, |five| {
         five.wait_for_first_configmap("cluster3");

@@ -1,17 +1,16 @@
 //! Five clusters of a test's own, one of whose API servers can be killed and started again.
 
 use crate::clusters::{shell_command, wait_for};
-use mesh_tests::{Ran, root, run};
+use crate::testbed::Bed;
+use mesh_tests::{Ran, run};
 use serde_json::Value;
 use std::cell::Cell;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// They end with this value, and with this process.
 pub struct Five {
-    testbed: Child,
-    dir: PathBuf,
+    bed: Bed,
     /// How to start a killed API server again: directory and command line.
     killed: Cell<Option<(PathBuf, Vec<String>)>>,
     restarted: Cell<Option<Child>>,
@@ -21,30 +20,17 @@ impl Five {
     pub const CONTEXTS: [&str; 5] = ["cluster1", "cluster2", "cluster3", "cluster4", "cluster5"];
 
     pub fn start() -> Self {
-        // It runs for as long as this process holds its standard input open.
-        let script = "echo \"$MESH_TESTBED_DIR\"; cat";
-        let mut testbed = Command::new(root().join("scripts/testbed"))
-            .args(["run", "-n", "5", "--istio", "--", "sh", "-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the test bed starts");
-        let mut line = String::new();
-        let stdout = testbed.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says its directory");
-        let dir = PathBuf::from(line.trim());
-        assert!(dir.join("kubeconfig").is_file(), "the test bed did not start");
-        Self { testbed, dir, killed: Cell::new(None), restarted: Cell::new(None) }
+        let bed = Bed::start(&["-n", "5", "--istio"]);
+        Self { bed, killed: Cell::new(None), restarted: Cell::new(None) }
     }
 
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.bed.dir()
     }
 
     fn command(&self, script: &str) -> Command {
         let mut command = shell_command();
-        command.args(["-c", script]).env("KUBECONFIG", self.dir.join("kubeconfig"));
+        command.args(["-c", script]).env("KUBECONFIG", self.bed.kubeconfig());
         command
     }
 
@@ -74,7 +60,7 @@ impl Five {
     }
 
     fn pid_file(&self, cluster: usize) -> PathBuf {
-        self.dir.join(format!("cluster{cluster}/run/kube-apiserver"))
+        self.dir().join(format!("cluster{cluster}/run/kube-apiserver"))
     }
 
     pub fn kill_api_server(&self, cluster: usize) {
@@ -113,7 +99,5 @@ impl Drop for Five {
             let _ = server.kill();
             let _ = server.wait();
         }
-        drop(self.testbed.stdin.take());
-        let _ = self.testbed.wait();
     }
 }

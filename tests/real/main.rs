@@ -17,6 +17,7 @@ mod label_ns;
 mod lbaddr;
 mod probe;
 mod remote_secret;
+mod request;
 mod secret_lint;
 mod stand_in;
 mod testbed;

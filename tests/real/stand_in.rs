@@ -1,9 +1,10 @@
 //! A stand-in on loopback for Google's Kubernetes Engine and Compute APIs: it answers reads from
 //! the fixtures, takes every write, and remembers it.
 
+use crate::request::Request;
 use mesh_tests::{Ran, root, run};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -83,25 +84,7 @@ impl StandIn {
 
 fn serve(stream: TcpStream, log: &Mutex<Vec<Written>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
-    let mut request = String::new();
-    reader.read_line(&mut request)?;
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        if reader.read_line(&mut header)? <= 2 {
-            break;
-        }
-        if let Some((name, value)) = header.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap_or(0);
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let mut words = request.split(' ');
-    let method = words.next().unwrap_or_default().to_owned();
-    let path = words.next().unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
+    let Some(Request { method, path, body }) = Request::read(&mut reader)? else { return Ok(()) };
     let answer = if method == "GET" {
         read(&path)
     } else {

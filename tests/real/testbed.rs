@@ -49,6 +49,40 @@ fn said_dir(command: &mut Command) -> (Child, PathBuf) {
     (child, PathBuf::from(line.trim()))
 }
 
+/// Clusters of this process's own: they run for as long as it holds the standard input of their
+/// command open, so at the latest until its end.
+pub struct Bed {
+    testbed: Child,
+    dir: PathBuf,
+}
+
+impl Bed {
+    /// `flags` are those of `scripts/testbed run`.
+    pub fn start(flags: &[&str]) -> Self {
+        let script = "echo \"$MESH_TESTBED_DIR\"; exec cat";
+        let command = [&["run"], flags, &["--", "sh", "-c", script]].concat();
+        let (testbed, dir) = said_dir(testbed(&command).stdin(Stdio::piped()));
+        let bed = Self { testbed, dir };
+        assert!(bed.kubeconfig().is_file(), "the test bed did not start");
+        bed
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("kubeconfig")
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        drop(self.testbed.stdin.take());
+        let _ = self.testbed.wait();
+    }
+}
+
 /// Processes that have `dir` in their arguments or environment.
 fn processes_of(dir: &Path) -> Vec<String> {
     let mark = dir.to_str().expect("a plain path").as_bytes();
@@ -123,12 +157,8 @@ pub fn no_nodes() -> Option<&'static str> {
 
 /// The directory of two clusters with nodes, started once for all tests that need them.
 pub fn with_nodes() -> &'static Path {
-    // It ends when its command reads the end of the pipe: at the latest with this process.
-    static BED: LazyLock<(Child, PathBuf)> = LazyLock::new(|| {
-        let script = "echo \"$MESH_TESTBED_DIR\"; exec cat";
-        said_dir(testbed(&["run", "-n", "2", "--nodes", "sh", "-c", script]).stdin(Stdio::piped()))
-    });
-    &BED.1
+    static BED: LazyLock<Bed> = LazyLock::new(|| Bed::start(&["-n", "2", "--nodes"]));
+    BED.dir()
 }
 
 /// kubectl for one of the clusters with nodes.

@@ -1,13 +1,14 @@
 //! A webhook server on loopback that lets every pod through and remembers which webhooks were
 //! called for it.
 
+use crate::request::Request;
 use mesh_tests::run;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -87,26 +88,7 @@ fn self_signed(dir: &Path) -> [Vec<u8>; 2] {
 fn serve(config: Arc<ServerConfig>, stream: TcpStream, log: &Mutex<Calls>) -> std::io::Result<()> {
     let tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
     let mut reader = BufReader::new(StreamOwned::new(tls, stream));
-    loop {
-        let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            if reader.read_line(&mut header)? <= 2 {
-                break;
-            }
-            if let Some((name, value)) = header.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().map_err(std::io::Error::other)?;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+    while let Some(Request { path, body, .. }) = Request::read(&mut reader)? {
         let answer = answer(path.trim_start_matches('/'), &body, log)?.to_string();
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length";
         // In one piece: the API server would wait for the second.
@@ -114,6 +96,7 @@ fn serve(config: Arc<ServerConfig>, stream: TcpStream, log: &Mutex<Calls>) -> st
         reader.get_mut().write_all(reply.as_bytes())?;
         reader.get_mut().flush()?;
     }
+    Ok(())
 }
 
 fn answer(webhook: &str, review: &[u8], log: &Mutex<Calls>) -> std::io::Result<Value> {

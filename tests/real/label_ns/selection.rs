@@ -3,12 +3,11 @@
 
 use super::recorder::Recorder;
 use crate::clusters::wait_for;
+use crate::testbed::Bed;
 use mesh_tests::{Ran, programs, root, run};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 /// What namespaces are relabelled to.
 const CHANGES: [&[&str]; 7] = [
@@ -29,8 +28,7 @@ const MESHES: [(&[&str], usize); 3] =
 
 /// A cluster of this test's own, with no webhooks but its own; it ends with this value.
 struct Cluster {
-    testbed: Child,
-    kubeconfig: PathBuf,
+    bed: Bed,
     recorder: Recorder,
     /// How often it was waited until the server knew of the last change.
     stage: u32,
@@ -142,24 +140,11 @@ fn assert_same(simulated: &[Value], when: &str, called: &Webhooks, what: &[&str]
 
 impl Cluster {
     fn start() -> Self {
-        // It runs for as long as this process holds its standard input open.
-        let mut testbed = Command::new(root().join("scripts/testbed"))
-            .args(["run", "-n", "1", "--", "sh", "-c", "echo \"$KUBECONFIG\"; cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the test bed starts");
-        let mut line = String::new();
-        let stdout = testbed.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says its kubeconfig");
-        let kubeconfig = PathBuf::from(line.trim());
-        assert!(kubeconfig.is_file(), "the test bed did not start");
-        Self { testbed, kubeconfig, recorder: Recorder::start(), stage: 0 }
+        Self { bed: Bed::start(&["-n", "1"]), recorder: Recorder::start(), stage: 0 }
     }
 
     fn try_kubectl(&self, args: &[&str], input: &str) -> Ran {
-        run(Command::new("kubectl").args(args).env("KUBECONFIG", &self.kubeconfig), input)
+        run(Command::new("kubectl").args(args).env("KUBECONFIG", self.bed.kubeconfig()), input)
     }
 
     fn kubectl(&self, args: &[&str], input: &str) -> String {
@@ -168,7 +153,7 @@ impl Cluster {
 
     fn label_ns(&self, args: &[&str], input: &str) -> String {
         let mut tool = Command::new(&programs()["mesh-label-ns"]);
-        run(tool.args(args).env("KUBECONFIG", &self.kubeconfig), input).ok()
+        run(tool.args(args).env("KUBECONFIG", self.bed.kubeconfig()), input).ok()
     }
 
     /// Only these webhooks, which call the recorder.
@@ -237,12 +222,5 @@ impl Cluster {
             (key(namespace, name(pod)), self.recorder.calls(namespace, name(pod)))
         };
         pods.iter().map(called).collect()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        drop(self.testbed.stdin.take());
-        let _ = self.testbed.wait();
     }
 }

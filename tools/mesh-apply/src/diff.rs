@@ -1,6 +1,6 @@
 //! What an apply changes in an object, as text that holds no secret.
 
-use crate::manifest::ObjectId;
+use crate::manifest::{ObjectId, remove_what_the_server_writes};
 use meshcore::yaml;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
@@ -9,19 +9,7 @@ use similar::TextDiff;
 #[must_use]
 pub fn settled(mut object: Value) -> Value {
     if let Some(object) = object.as_object_mut() {
-        object.remove("status");
-        if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-            for field in [
-                "creationTimestamp",
-                "generation",
-                "managedFields",
-                "resourceVersion",
-                "selfLink",
-                "uid",
-            ] {
-                metadata.remove(field);
-            }
-        }
+        remove_what_the_server_writes(object);
     }
     object
 }

@@ -1,6 +1,6 @@
 //! Taking a cluster out of the mesh: the others lose its credentials, and it loses theirs.
 
-use crate::manifest::Access;
+use crate::manifest::{Access, access};
 use crate::placement::{Target, Targets};
 use crate::report::Done;
 use crate::work::{Worker, each, secret_id};
@@ -16,17 +16,13 @@ struct Found {
 }
 
 fn found(secret: &Value) -> Found {
-    let server = |value: &Value| {
-        let text = STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
-        let config: Value = serde_yaml::from_slice(&text).unwrap_or_default();
-        config["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default().to_owned()
-    };
-    let data = secret["data"].as_object();
-    let access =
-        |(key, value): (&String, &Value)| Access { cluster: key.clone(), server: server(value) };
+    let decode = |value: &Value| STANDARD.decode(value.as_str().unwrap_or_default());
+    let data = secret["data"].as_object().into_iter().flatten();
     Found {
         name: secret["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-        gives_access: data.into_iter().flatten().map(access).collect(),
+        gives_access: data
+            .map(|(key, value)| access(key, &decode(value).unwrap_or_default()))
+            .collect(),
     }
 }
 
@@ -76,8 +72,8 @@ pub async fn run(
     let index = Targets::new(targets)?;
     let key = index.find(leave.cluster).and_then(|i| targets[i].id.as_deref());
     let key = key.unwrap_or(leave.cluster);
-    let looks = workers.iter().map(|worker| async { Ok(look(worker, leave.namespace).await) });
-    let secrets: Vec<Result<Vec<Found>>> = each(looks, leave.at_once).await?;
+    let looks = workers.iter().map(|worker| look(worker, leave.namespace));
+    let secrets = each(looks, leave.at_once).await;
     let leaving = leaving(&index, key, &secrets);
     let one = |i: usize| {
         let (worker, secrets, leaving) = (&workers[i], &secrets[i], &leaving);
@@ -96,9 +92,8 @@ pub async fn run(
             }
         }
     };
-    let all = (0..targets.len()).map(|i| async move { Ok(one(i).await) });
     let mut done = Vec::new();
-    for result in each(all, leave.at_once).await? {
+    for result in each((0..targets.len()).map(one), leave.at_once).await {
         match result {
             Ok(some) => done.extend(some),
             Err(error) => console.warn(&left_behind(key, &error)),

@@ -181,7 +181,7 @@ impl Args {
                     Ok(cluster) => cluster,
                     Err(error) => {
                         let failed = |m: &&Manifest| Done::failed(&target.name, &m.id, &error);
-                        return Ok(objects.iter().map(failed).collect());
+                        return objects.iter().map(failed).collect::<Vec<_>>();
                     }
                 };
                 let worker = Worker::new(&target.name, cluster, self.task(), progress);
@@ -190,9 +190,9 @@ impl Args {
                 if done.iter().all(|one| one.action != Action::Failed) {
                     done.extend(worker.prune(scopes, &objects).await);
                 }
-                Ok(done)
+                done
             });
-            Ok(each(work, CLUSTERS_AT_ONCE).await?.into_iter().flatten().collect())
+            Ok(each(work, CLUSTERS_AT_ONCE).await.into_iter().flatten().collect())
         })
     }
 

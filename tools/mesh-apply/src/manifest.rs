@@ -123,16 +123,22 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
     Ok(Manifest { id, body: Value::Object(body), for_cluster, gives_access })
 }
 
-/// Removes what only the API server may write, and the copy of the whole object that a
-/// client-side apply leaves: `kubectl get -o yaml` of one cluster can be applied to another.
-fn clean(body: &mut Map<String, Value>) {
-    body.remove("status");
-    let Some(Value::Object(metadata)) = body.get_mut("metadata") else { return };
+/// Removes what only the API server may write.
+pub(crate) fn remove_what_the_server_writes(object: &mut Map<String, Value>) {
+    object.remove("status");
+    let Some(Value::Object(metadata)) = object.get_mut("metadata") else { return };
     for field in
         ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"]
     {
         metadata.remove(field);
     }
+}
+
+/// Removes that, and the copy of the whole object that a client-side apply leaves: `kubectl get
+/// -o yaml` of one cluster can be applied to another.
+fn clean(body: &mut Map<String, Value>) {
+    remove_what_the_server_writes(body);
+    let Some(Value::Object(metadata)) = body.get_mut("metadata") else { return };
     if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
         annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         annotations.remove(FOR_CLUSTER);
@@ -170,7 +176,8 @@ fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>,
     Ok(data)
 }
 
-fn access(cluster: &str, kubeconfig: &[u8]) -> Access {
+/// What a key of a remote Secret and the kubeconfig under it say.
+pub(crate) fn access(cluster: &str, kubeconfig: &[u8]) -> Access {
     let config: Value = serde_yaml::from_slice(kubeconfig).unwrap_or_default();
     let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default();
     Access { cluster: cluster.to_owned(), server: server.to_owned() }

@@ -6,7 +6,7 @@ use crate::prune::Scope;
 use crate::report::{Action, Done};
 use crate::resource::{Resources, Served};
 use crate::wait;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use meshcore::{Error, Result};
 use meshkube::kube::ResourceExt as _;
 use meshkube::kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -376,9 +376,9 @@ fn object(object: DynamicObject) -> Value {
 }
 
 /// Runs one piece of work per cluster, a bounded number at a time, results in order.
-pub async fn each<T, F: Future<Output = Result<T>>>(
+pub async fn each<T, F: Future<Output = T>>(
     pieces: impl IntoIterator<Item = F>,
     at_once: usize,
-) -> Result<Vec<T>> {
-    stream::iter(pieces).buffered(at_once).try_collect().await
+) -> Vec<T> {
+    stream::iter(pieces).buffered(at_once).collect().await
 }
