@@ -21,7 +21,7 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 19] = [
+const PROGRAMS: [Program; 23] = [
     Program {
         name: "mesh-apply",
         answers: None,
@@ -34,6 +34,20 @@ const PROGRAMS: [Program; 19] = [
         name: "mesh-authnets",
         answers: Some((&["--enable", "-q"], TWO_CLUSTERS)),
         reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-cacerts",
+        answers: Some((&["verify", "--list-checks"], "")),
+        reads: Some(&["verify"]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-cert",
+        answers: None,
+        reads: Some(&["verify"]),
         reads_lines: false,
         asks: None,
     },
@@ -155,6 +169,20 @@ const PROGRAMS: [Program; 19] = [
         reads: Some(&[]),
         reads_lines: false,
         asks: Some(&["--context", "down"]),
+    },
+    Program {
+        name: "mesh-vm-env",
+        answers: Some((&["--list-checks"], "")),
+        reads: Some(&["-o", "tar", "--no-token"]),
+        reads_lines: false,
+        asks: Some(&["--context", "down", "-o", "tar", "--name", "a", "-n", "b"]),
+    },
+    Program {
+        name: "mesh-vm-service",
+        answers: Some((&["a", "80", "--group"], "")),
+        reads: None,
+        reads_lines: false,
+        asks: None,
     },
 ];
 

@@ -1,16 +1,19 @@
 //! What the workspace promises of itself.
 
-use mesh_tests::{programs, root};
+use mesh_tests::{meshdocs, programs, root};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 /// Tools that reach API servers; all others are pure filters.
-const LIVE: [&str; 6] = [
+const LIVE: [&str; 7] = [
     "mesh-apply",
     "mesh-label-ns",
     "mesh-lbaddr",
     "mesh-probe",
     "mesh-remote-secret",
     "mesh-secret-lint",
+    "mesh-vm-env",
 ];
 
 #[test]
@@ -40,6 +43,35 @@ fn every_program_is_named_after_its_folder_and_listed_in_the_readme() {
         assert!(root().join("tools").join(program).join("src/lib.rs").is_file(), "{program}");
         assert!(readme.contains(&format!("| `{program}` |")), "README.md does not list {program}");
     }
+}
+
+/// The names and texts of a folder's manual pages of section 1.
+fn pages(dir: &Path) -> BTreeMap<String, String> {
+    let entries = std::fs::read_dir(dir).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths
+        .filter(|path| path.extension().is_some_and(|section| section == "1"))
+        .map(|path| {
+            let name = path.file_stem().and_then(|name| name.to_str()).expect("it is UTF-8");
+            (name.to_owned(), std::fs::read_to_string(&path).expect("it is UTF-8"))
+        })
+        .collect()
+}
+
+#[test]
+fn manual_pages_are_as_the_flags_say() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    meshdocs("man", dir.path());
+    let (written, there) = (pages(dir.path()), pages(&root().join("man")));
+    let overview = std::fs::read_to_string(root().join("man/meshutils.7")).expect("it is there");
+    for (name, page) in &written {
+        let stale = there.get(name) != Some(page);
+        assert!(!stale, "man/{name}.1 is out of date: cargo run -p meshdocs man man");
+        assert!(overview.contains(&format!(".It Nm {name}\n")), "meshutils.7 lacks {name}");
+    }
+    assert!(there.keys().eq(written.keys()), "man/ has pages of tools that are not there");
+    let without: Vec<&String> = programs().keys().filter(|p| !written.contains_key(*p)).collect();
+    assert!(without.is_empty(), "tools/meshdocs/src/tools.rs does not list {without:?}");
 }
 
 #[test]

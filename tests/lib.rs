@@ -14,7 +14,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout")
 }
 
-/// Every program of the workspace by name, freshly built.
+/// Every tool of the workspace by name, freshly built.
 #[must_use]
 pub fn programs() -> &'static BTreeMap<String, PathBuf> {
     static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&[]));
@@ -33,6 +33,11 @@ pub fn release_programs() -> &'static BTreeMap<String, PathBuf> {
 pub fn program_dir() -> &'static Path {
     let any = programs().values().next().expect("the workspace has programs");
     any.parent().expect("a program lies in a folder")
+}
+
+/// Writes manual pages (`man`) or completions into `dir`.
+pub fn meshdocs(what: &str, dir: &Path) {
+    let _ = run(Command::new(program_dir().join("meshdocs")).arg(what).arg(dir), "").ok();
 }
 
 fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
@@ -61,6 +66,7 @@ fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
             let path = PathBuf::from(message["executable"].as_str()?);
             Some((path.file_name()?.to_str()?.to_owned(), path))
         })
+        .filter(|(name, _)| name.starts_with("mesh-"))
         .collect()
 }
 

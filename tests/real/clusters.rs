@@ -2,7 +2,7 @@
 
 use mesh_tests::{Ran, program_dir, programs, run};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -52,6 +52,14 @@ pub fn shell_command() -> Command {
         .env("PATH", format!("{}:{path}", program_dir().display()))
         .env("KUBECONFIG", kubeconfig());
     command
+}
+
+/// The process of the API server in a cluster's directory, and its command line.
+pub fn api_server(home: &Path) -> (String, Vec<String>) {
+    let file = std::fs::read_to_string(home.join("run/kube-apiserver")).expect("it has a pid file");
+    let pid = file.split(' ').next().expect("the pid comes first").to_owned();
+    let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it runs");
+    (pid, line.split_terminator('\0').map(str::to_owned).collect())
 }
 
 /// A name that no other test uses.

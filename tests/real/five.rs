@@ -1,6 +1,6 @@
 //! Five clusters of a test's own, one of whose API servers can be killed and started again.
 
-use crate::clusters::{shell_command, wait_for};
+use crate::clusters::{api_server, shell_command, wait_for};
 use crate::testbed::Bed;
 use mesh_tests::{Ran, run};
 use serde_json::Value;
@@ -59,16 +59,9 @@ impl Five {
         });
     }
 
-    fn pid_file(&self, cluster: usize) -> PathBuf {
-        self.dir().join(format!("cluster{cluster}/run/kube-apiserver"))
-    }
-
     pub fn kill_api_server(&self, cluster: usize) {
-        let file = std::fs::read_to_string(self.pid_file(cluster)).expect("it has a pid file");
-        let pid = file.split(' ').next().expect("the pid comes first").to_owned();
-        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it runs");
-        let line = line.split_terminator('\0').map(str::to_owned).collect();
-        let home = std::fs::read_link(format!("/proc/{pid}/cwd")).expect("it runs");
+        let home = self.dir().join(format!("cluster{cluster}"));
+        let (pid, line) = api_server(&home);
         let killed = Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs");
         assert!(killed.success());
         self.killed.set(Some((home, line)));

@@ -7,6 +7,7 @@
 mod apply;
 mod clusters;
 mod clusters_tool;
+mod completions;
 mod examples;
 mod five;
 mod gateway;
@@ -15,6 +16,7 @@ mod instructions;
 mod join_mesh;
 mod label_ns;
 mod lbaddr;
+mod manuals;
 mod probe;
 mod remote_secret;
 mod request;
@@ -22,6 +24,9 @@ mod secret_lint;
 mod stand_in;
 mod testbed;
 mod traffic;
+mod vm_env;
+mod vm_install;
+mod vm_join;
 mod yaml;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -31,7 +36,10 @@ use std::process::{Command, Stdio};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Kubectl,
+    Mandoc,
+    Shells,
     Clusters,
+    ClustersAndShells,
     Nodes,
     NodesAndEnvoy,
     Gcloud,
@@ -57,9 +65,14 @@ fn main() {
         examples::TESTS,
         instructions::TESTS,
         lbaddr::TESTS,
+        completions::TESTS,
+        manuals::TESTS,
         probe::TESTS,
         testbed::TESTS,
         traffic::TESTS,
+        vm_env::TESTS,
+        vm_install::TESTS,
+        vm_join::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(trial).collect();
@@ -85,9 +98,16 @@ impl Needs {
     fn lacking(self) -> Option<&'static str> {
         let clusters = || (!clusters::are_there()).then_some("API servers: run scripts/test");
         let gcloud = || (!is_program("gcloud")).then_some("gcloud on PATH");
+        let shells = || {
+            let missing = ["bash", "zsh", "fish", "script"].iter().any(|name| !is_program(name));
+            missing.then_some("bash, zsh, fish and script (of bsdutils) on PATH")
+        };
         match self {
             Self::Kubectl => (!is_program("kubectl")).then_some("kubectl on PATH"),
+            Self::Mandoc => (!is_program("mandoc")).then_some("mandoc on PATH"),
+            Self::Shells => shells(),
             Self::Clusters => clusters(),
+            Self::ClustersAndShells => clusters().or_else(shells),
             Self::Nodes => clusters().or_else(testbed::no_nodes),
             Self::NodesAndEnvoy => {
                 clusters().or_else(testbed::no_nodes).or_else(traffic::lacks_envoy)

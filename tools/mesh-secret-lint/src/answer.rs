@@ -1,10 +1,10 @@
 //! What an API server says to the credentials of a remote Secret, and what follows from it.
 
 use crate::check;
-use crate::jwt::JwtClaims;
 use crate::lint::Remote;
 use crate::rights::{Right, Rule, excess, resource_name};
 use meshcore::finding::Finding;
+use meshcore::jwt::JwtClaims;
 use meshcore::shell::command_line;
 use meshcore::{Server, visible};
 use serde_json::json;
@@ -162,11 +162,11 @@ fn over_wide(remote: Remote<'_>, rules: &[Rule], namespace: &str) -> Option<Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubeconfig::{AuthProvider, Cluster, Exec, User};
     use crate::rights::needed;
     use crate::subject::tests::{remote_secret, subject};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use meshcore::credentials::{AuthProvider, Cluster, Exec, User};
 
     fn cluster() -> Cluster {
         Cluster { server: "https://10.0.0.2".into(), ..Cluster::default() }

@@ -1,9 +1,9 @@
 //! The way from istiod to the API server of another cluster: address, proxy, certificate.
 
 use crate::check;
-use crate::kubeconfig::{Cluster, is_pem};
 use crate::subject::Subject;
 use meshcore::Server;
+use meshcore::credentials::{Cluster, is_pem};
 use meshcore::finding::Finding;
 use serde_json::json;
 use std::net::IpAddr;
@@ -111,8 +111,8 @@ fn host(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubeconfig::Bytes;
     use crate::subject::tests::{remote_secret, subject};
+    use meshcore::credentials::Bytes;
 
     fn codes(cluster: &Cluster) -> Vec<&'static str> {
         let secret = remote_secret(&json!(null));

@@ -1,11 +1,11 @@
 //! With what istiod would ask: token, client certificate, password.
 
 use crate::check;
-use crate::jwt::{JwtClaims, fingerprint};
-use crate::kubeconfig::User;
 use crate::secret::EXPIRES_ANNOTATION;
 use crate::subject::Subject;
+use meshcore::credentials::User;
 use meshcore::finding::Finding;
+use meshcore::jwt::{JwtClaims, fingerprint};
 use meshkube::k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 

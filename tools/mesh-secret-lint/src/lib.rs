@@ -4,7 +4,6 @@ mod answer;
 mod check;
 mod connection;
 mod credentials;
-mod jwt;
 mod kubeconfig;
 mod lint;
 mod live;
@@ -18,8 +17,8 @@ mod validity;
 
 pub use answer::Answer;
 pub use check::Check;
-pub use jwt::JwtClaims;
 pub use lint::{Linted, Policy, Remote, lint};
+pub use meshcore::jwt::JwtClaims;
 pub use origin::Origin;
 pub use primary::{Istiod, Primary};
 pub use secret::RemoteSecret;

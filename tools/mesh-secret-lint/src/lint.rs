@@ -2,15 +2,15 @@
 
 use crate::check;
 use crate::credentials::{self, When};
-use crate::jwt::fingerprint;
-use crate::kubeconfig::{Cluster, Kubeconfig, User};
 use crate::origin::Origin;
 use crate::primary::Primary;
 use crate::secret::RemoteSecret;
 use crate::subject::Subject;
 use crate::{connection, place, validity};
 use meshcore::Result;
+use meshcore::credentials::{Cluster, Kubeconfig, User};
 use meshcore::finding::Finding;
+use meshcore::jwt::fingerprint;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 

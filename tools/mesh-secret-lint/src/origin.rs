@@ -2,11 +2,12 @@
 //! service account and its token.
 
 use crate::check;
-use crate::jwt::{Account, JwtClaims, fingerprint};
-use crate::kubeconfig::{decode_base64, null_as_default};
 use crate::lint::Remote;
+use meshcore::credentials::decode_base64;
 use meshcore::finding::Finding;
 use meshcore::input::Source;
+use meshcore::input::null_as_default;
+use meshcore::jwt::{Account, JwtClaims, fingerprint};
 use meshcore::{Error, Result};
 use serde::Deserialize;
 use serde_json::json;
@@ -143,10 +144,10 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubeconfig::{Bytes, Cluster, User};
     use crate::subject::tests::{remote_secret, subject};
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use meshcore::credentials::{Bytes, Cluster, User};
     use serde_json::Value;
 
     fn token() -> String {

@@ -1,8 +1,8 @@
 //! A primary cluster: one whose istiod reads remote Secrets.
 
-use crate::kubeconfig::null_as_default;
 use crate::secret::{Manifest, RemoteSecret};
 use meshcore::input::Source;
+use meshcore::input::null_as_default;
 use meshcore::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Remote Secrets as istiod finds them. No `Debug` anywhere: they hold credentials.
 
-use crate::kubeconfig::{Kubeconfig, decode_base64, null_as_default};
+use meshcore::credentials::{Kubeconfig, decode_base64};
+use meshcore::input::null_as_default;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -4,8 +4,8 @@
 //! istiod's own allow-list (`sanitizeKubeConfig`, pkg/kube/util.go, Istio 1.11.5 to 1.30). Files
 //! are not looked for: they would have to be in istiod's pod.
 
-use crate::kubeconfig::{Cluster, Context, Kubeconfig, Named, User, find, is_pem};
 use meshcore::DnsLabel;
+use meshcore::credentials::{Cluster, Context, Kubeconfig, Named, User, find, is_pem};
 use std::collections::BTreeSet;
 
 /// Why client-go takes a kubeconfig for invalid; empty if it does not. The texts complete "its

@@ -1,8 +1,12 @@
 //! Reading: JSON, NDJSON, arrays, `List`s and YAML streams, from standard input or `-f FILE`,
 //! detected and never asked for; every error names source, document and field.
 
+mod type_meta;
+
+pub use type_meta::TypeMeta;
+
 use crate::{Error, Result};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -120,11 +124,15 @@ impl Source {
 
     fn json_documents(&self) -> Result<Vec<Document<'_>>> {
         let mut documents = Vec::new();
-        // The usual case, one array, in one pass.
-        if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(&self.text) {
+        // The usual cases, one array or `List`, in one pass.
+        let array = serde_json::from_str::<Vec<&RawValue>>(&self.text).ok();
+        let list = || serde_json::from_str::<List<'_>>(&self.text).ok()?.items();
+        if let Some((path, items)) =
+            array.map(|items| ("", items)).or_else(|| Some((".items", list()?)))
+        {
             let place = format!("{}: document 1", self.name);
             for (i, item) in items.into_iter().enumerate() {
-                flatten(&place, &format!("[{i}]"), item, &mut documents)?;
+                flatten(&place, &format!("{path}[{i}]"), item, &mut documents)?;
             }
             return Ok(documents);
         }
@@ -159,6 +167,22 @@ impl Source {
 /// How deep lists may stand in lists: `jq -s` around arrays of `List`s needs three.
 const MAX_LISTS: usize = 3;
 
+/// What a Kubernetes list looks like.
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(default, borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+impl<'a> List<'a> {
+    /// `None` for what is no list.
+    fn items(self) -> Option<Vec<&'a RawValue>> {
+        self.items.filter(|_| self.kind.is_some_and(|kind| kind.ends_with("List")))
+    }
+}
+
 /// Appends the objects of one value: itself, or the items of an array or `List`.
 fn flatten<'a>(
     place: &str,
@@ -166,13 +190,6 @@ fn flatten<'a>(
     value: &'a RawValue,
     documents: &mut Vec<Document<'a>>,
 ) -> Result<()> {
-    #[derive(Deserialize)]
-    struct List<'a> {
-        #[serde(default, borrow)]
-        kind: Option<Cow<'a, str>>,
-        #[serde(default, borrow)]
-        items: Option<Vec<&'a RawValue>>,
-    }
     let json = value.get();
     let (prefix, items) = match json.as_bytes()[0] {
         b'[' => {
@@ -181,19 +198,18 @@ fn flatten<'a>(
             (path.to_owned(), items)
         }
         // Most objects have no items, and a search for the word is cheaper than a parse.
-        b'{' => match json.contains("\"items\"").then(|| serde_json::from_str::<List<'_>>(json)) {
-            Some(Ok(List { kind: Some(kind), items: Some(items) })) if kind.ends_with("List") => {
-                (format!("{path}.items"), items)
-            }
-            _ => {
+        b'{' => {
+            let list = json.contains("\"items\"").then(|| serde_json::from_str::<List<'_>>(json));
+            let Some(items) = list.and_then(|list| list.ok()?.items()) else {
                 let colon = if path.is_empty() { "" } else { ": " };
                 documents.push(Document {
                     place: format!("{place}{colon}{path}"),
                     json: Cow::Borrowed(json),
                 });
                 return Ok(());
-            }
-        },
+            };
+            (format!("{path}.items"), items)
+        }
         // An empty YAML document.
         b'n' => return Ok(()),
         _ => return Err(Error::data("is neither an object nor a list").at(place)),
@@ -249,6 +265,12 @@ impl Document<'_> {
         &self.place
     }
 
+    /// Its `apiVersion` and `kind`; nothing that comes after them is read.
+    #[must_use]
+    pub fn type_meta(&self) -> TypeMeta<'_> {
+        TypeMeta::read(&self.json)
+    }
+
     /// The document as `T`; an error names the field.
     pub fn decode<'b, T: Deserialize<'b>>(&'b self) -> Result<T> {
         // Keeping track of the path costs as much again: only an error is worth that.
@@ -289,6 +311,13 @@ pub fn decode_all<T: DeserializeOwned>(sources: &[Source]) -> Result<Vec<T>> {
         }
     }
     Ok(all)
+}
+
+/// For fields that may be null: kubectl and Go write it where there is nothing.
+pub fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    field: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(field)?.unwrap_or_default())
 }
 
 /// serde's message without the offending value, which may be a secret, and without the line

@@ -2,14 +2,21 @@
 
 use crate::{Console, Exit, Messages, Outcome, Result, Verdict, output};
 use clap::{
-    ArgAction, Args as _, Command, FromArgMatches as _, Parser, builder::FalseyValueParser,
+    ArgAction, Args as _, Command, CommandFactory, FromArgMatches as _, Parser,
+    builder::FalseyValueParser,
 };
 use std::io::Write as _;
 use std::process::ExitCode;
 
+/// The complete command of a tool: its own flags, those about messages, and their variables.
+#[must_use]
+pub fn command<A: CommandFactory>() -> Command {
+    with_environment(with_messages(A::command()))
+}
+
 /// Parses the flags, runs the tool, writes its output or its error, and gives the exit code.
 pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
-    let command = with_environment(with_messages(A::command()));
+    let command = command::<A>();
     let name = command.get_name().to_owned();
     let parsed = command.try_get_matches().and_then(|matches| {
         Ok((A::from_arg_matches(&matches)?, Messages::from_arg_matches(&matches)?))

@@ -1,9 +1,9 @@
-//! What a service account's token says of itself. Only its middle part is decoded; neither the
-//! token nor its signature leaves this module.
+//! What a service account's token says of itself. Only its middle part is decoded; no signature
+//! leaves this module.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use meshkube::k8s_openapi::jiff::Timestamp;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sha2::{Digest as _, Sha256};
@@ -155,11 +155,32 @@ fn time(number: &Number) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
 
-/// Enough of the token's SHA-256 to tell two tokens apart: 12 hexadecimal digits.
+/// Enough of the token's SHA-256 to tell two tokens apart: 12 hexadecimal digits. Of a redacted
+/// token, that of the token it was.
 #[must_use]
 pub fn fingerprint(token: &str) -> String {
+    if let Some(noted) = token.rsplit('.').next().and_then(|part| part.strip_prefix(REDACTED))
+        && noted.len() == 12
+        && noted.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return noted.to_owned();
+    }
     let digest = Sha256::digest(token.as_bytes());
     digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// What stands before the fingerprint of a token that was redacted.
+const REDACTED: &str = "redacted-";
+
+/// The token with its fingerprint in the signature's place, so that nobody can use it and its
+/// claims can still be read; of a token that is no JWT, the fingerprint alone.
+#[must_use]
+pub fn redact(token: &str) -> String {
+    let mark = format!("{REDACTED}{}", fingerprint(token));
+    match token.rsplit_once('.').filter(|_| JwtClaims::read(token).is_some()) {
+        Some((claims, _)) => format!("{claims}.{mark}"),
+        None => mark,
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +256,21 @@ mod tests {
     #[test]
     fn a_fingerprint_is_the_beginning_of_the_hash() {
         assert_eq!(fingerprint("abc"), "ba7816bf8f01");
+    }
+
+    #[test]
+    fn a_redacted_token_keeps_its_claims_and_fingerprint() {
+        let good = token(&json!({"sub": "me"}));
+        let redacted = redact(&good);
+        assert!(!redacted.contains("c2ln"), "{redacted}");
+        assert_eq!(JwtClaims::read(&redacted), JwtClaims::read(&good));
+        assert_eq!(redact("abc"), "redacted-ba7816bf8f01");
+        for token in [good.as_str(), "abc", ""] {
+            assert_eq!(fingerprint(&redact(token)), fingerprint(token));
+            assert_eq!(redact(&redact(token)), redact(token));
+        }
+        // What only looks like one is a token.
+        assert_eq!(fingerprint("redacted-x").len(), 12);
     }
 
     proptest! {

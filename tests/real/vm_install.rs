@@ -1,0 +1,224 @@
+//! scripts/vm-install, into a folder and on a machine of its own.
+
+use crate::{Needs, Test};
+use mesh_tests::{Ran, root, run};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+pub const TESTS: &[Test] = &[
+    ("vm_install_changes_nothing_twice", Needs::Clusters, installs),
+    ("vm_install_replaces_names_of_hosts", Needs::Clusters, replaces_names),
+    ("vm_install_refuses_a_faulty_folder", Needs::Clusters, refuses),
+    ("vm_install_restarts_istio_when_something_changed", Needs::Nodes, restarts),
+];
+
+/// Path, mode and content of all that is in a folder; folders have no content.
+pub type Tree = BTreeMap<String, (u32, String)>;
+
+pub fn tree(dir: &Path) -> Tree {
+    let mut found = Tree::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(path) = open.pop() {
+        for entry in std::fs::read_dir(&path).expect("it is a folder").flatten() {
+            let path = entry.path();
+            let mode = entry.metadata().expect("it is there").permissions().mode() & 0o777;
+            let content = if path.is_dir() {
+                open.push(path.clone());
+                String::new()
+            } else {
+                std::fs::read_to_string(&path).expect("it is text")
+            };
+            let name = path.strip_prefix(dir).expect("it is inside").display().to_string();
+            found.insert(name, (mode, content));
+        }
+    }
+    found
+}
+
+/// A folder as mesh-vm-env makes it, beside an empty root.
+fn bundle() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in [
+        ("files/root-cert.pem", "a root\n"),
+        ("files/cluster.env", "ISTIO_NAMESPACE='default'\n"),
+        ("files/istio-token", "a token"),
+        ("files/mesh.yaml", "defaultConfig: {}\n"),
+        ("files/hosts", "192.0.2.1 istiod.istio-system.svc\n"),
+        ("root/etc/hosts", "127.0.0.1 localhost\n"),
+    ] {
+        write(&dir, name, text);
+    }
+    dir
+}
+
+pub fn write(dir: &tempfile::TempDir, name: &str, text: &str) {
+    let path = dir.path().join(name);
+    std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+    std::fs::write(path, text).expect("it can be written");
+}
+
+fn vm_install(dir: &tempfile::TempDir, args: &[&str]) -> Ran {
+    let mut shell = Command::new("sh");
+    shell.arg(root().join("scripts/vm-install")).args(args).current_dir(dir).env("ROOT", "root");
+    run(&mut shell, "")
+}
+
+fn installs() {
+    let dir = bundle();
+    let before = tree(dir.path());
+    let steps = vm_install(&dir, &["-n", "files"]).ok();
+    assert!(steps.contains("install -m 600 files/istio-token root/var/run/secrets/tokens/"));
+    assert_eq!(tree(dir.path()), before);
+
+    assert_eq!(vm_install(&dir, &["files"]).ok(), "");
+    let first = tree(&dir.path().join("root"));
+    for (path, mode, content) in [
+        ("etc/certs/root-cert.pem", 0o644, "a root\n"),
+        ("var/lib/istio/envoy/cluster.env", 0o644, "ISTIO_NAMESPACE='default'\n"),
+        ("var/run/secrets/tokens/istio-token", 0o600, "a token"),
+        ("etc/istio/config/mesh", 0o644, "defaultConfig: {}\n"),
+        ("etc/hosts", 0o644, "127.0.0.1 localhost\n192.0.2.1 istiod.istio-system.svc\n"),
+    ] {
+        assert_eq!(first[path], (mode, content.to_owned()), "{path}");
+    }
+    let files = first.values().filter(|(_, content)| !content.is_empty()).count();
+    assert_eq!(files, 5, "{first:?}");
+
+    let second = vm_install(&dir, &["files"]);
+    assert_eq!(second.stderr, "vm-install: all was as it should be\n");
+    assert_eq!(tree(&dir.path().join("root")), first);
+
+    // What a new token changes is the token.
+    write(&dir, "files/istio-token", "another");
+    let third = vm_install(&dir, &["files"]);
+    assert_eq!(third.stderr, "vm-install: root/var/run/secrets/tokens/istio-token is new\n");
+    let after = tree(&dir.path().join("root"));
+    assert_eq!(after["var/run/secrets/tokens/istio-token"], (0o600, "another".to_owned()));
+}
+
+fn replaces_names() {
+    let ours = "192.0.2.1 istiod.istio-system.svc\n";
+    for (before, after) in [
+        ("", ours.to_owned()),
+        ("127.0.0.1 localhost", format!("127.0.0.1 localhost\n{ours}")),
+        ("198.51.100.1 istiod.istio-system.svc\n::1 localhost\n", format!("{ours}::1 localhost\n")),
+        // Twice, as istioctl's instructions leave it.
+        (&format!("{ours}{ours}"), ours.to_owned()),
+        (
+            " 10.0.0.1\tdb  istiod.istio-system.svc www # shop\n",
+            format!("{ours}10.0.0.1 db www # shop\n"),
+        ),
+        (
+            "# istiod.istio-system.svc\n10.0.0.1 xistiod.istio-system.svc\n",
+            format!("# istiod.istio-system.svc\n10.0.0.1 xistiod.istio-system.svc\n{ours}"),
+        ),
+    ] {
+        let dir = bundle();
+        write(&dir, "root/etc/hosts", before);
+        for _ in 0..2 {
+            let _ = vm_install(&dir, &["files"]).ok();
+            assert_eq!(tree(dir.path())["root/etc/hosts"].1, after, "{before:?}");
+        }
+    }
+    // The names of Istio 1.6, of which each had its own line before.
+    let dir = bundle();
+    write(&dir, "files/hosts", "192.0.2.1 istio-pilot istio-pilot.istio-system\n192.0.2.1 b.c\n");
+    write(&dir, "root/etc/hosts", "1.1.1.1 istio-pilot\n1.1.1.1 a\n1.1.1.1 b.c\n");
+    for _ in 0..2 {
+        let _ = vm_install(&dir, &["files"]).ok();
+        let expected = "192.0.2.1 istio-pilot istio-pilot.istio-system\n192.0.2.1 b.c\n1.1.1.1 a\n";
+        assert_eq!(tree(dir.path())["root/etc/hosts"].1, expected);
+    }
+}
+
+fn refuses() {
+    for (file, text, message) in [
+        ("files/hosts", "", "files/hosts must have lines with an address and names"),
+        ("files/hosts", "192.0.2.1\n", "files/hosts must have lines"),
+        ("files/istio-token", "", "files/istio-token is missing or empty"),
+        ("files/cluster.env", "", "files/cluster.env is missing or empty"),
+        ("files/mesh.yaml", "", "files/mesh.yaml is missing or empty"),
+    ] {
+        let dir = bundle();
+        write(&dir, file, text);
+        let before = tree(dir.path());
+        let ran = vm_install(&dir, &["files"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""), "{file} {ran:?}");
+        assert!(ran.stderr.contains(message), "{ran:?}");
+        assert_eq!(tree(dir.path()), before, "{file}");
+    }
+    let dir = bundle();
+    for (args, code) in [
+        (&[][..], 2),
+        (&["files", "files"], 2),
+        (&["--no-such-flag", "files"], 2),
+        (&["--package"], 2),
+        (&["--package", "istio-sidecar.zip", "files"], 2),
+        (&["--package", "istio-sidecar.deb", "files"], 3),
+        (&["no-such-folder"], 3),
+    ] {
+        let ran = vm_install(&dir, args);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{args:?} {ran:?}");
+        assert!(ran.stderr.starts_with("vm-install: "), "{ran:?}");
+    }
+}
+
+/// Without ROOT, in folders that only this test sees: it has a user for Istio, and a systemctl and
+/// a dpkg that say what they were asked.
+fn restarts() {
+    let dir = bundle();
+    write(&dir, "istio-sidecar.deb", "a package");
+    for (program, effect) in [
+        ("systemctl", "[ ! -e fail ]"),
+        ("dpkg", "echo 'istio-proxy:x:1337:1337::/:/bin/false' >>/etc/passwd"),
+    ] {
+        let text = format!("#!/bin/sh\necho {program} \"$@\" >>log\n{effect}\n");
+        write(&dir, &format!("bin/{program}"), &text);
+        let path = dir.path().join("bin").join(program);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+    let script = r#"
+        set -e
+        cp -a /etc/alternatives . # awk is one
+        mount -t tmpfs etc /etc
+        mount -t tmpfs var /var
+        cp -a alternatives /etc
+        echo root:x:0:0::/:/bin/sh >/etc/passwd
+        : >log
+        PATH=$PWD/bin:$PATH
+        install() { status=0; sh "$INSTALL" "$@" files 2>/dev/null || status=$?; echo "exit $status" >>log; }
+        install
+        install --package istio-sidecar.deb
+        install --package istio-sidecar.deb
+        echo other >files/istio-token
+        install --no-restart
+        : >fail
+        install
+        rm fail
+        install
+        install
+        stat -c '%a %U' /var/run/secrets/tokens/istio-token
+        cat log
+    "#;
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(["--mount", "sh", "-c", script])
+        .current_dir(&dir)
+        .env("INSTALL", root().join("scripts/vm-install"));
+    let restart = "systemctl enable istio\nsystemctl restart istio\n";
+    assert_eq!(
+        run(&mut unshare, "").ok(),
+        format!(
+            "600 istio-proxy\n\
+             exit 3\n\
+             dpkg -i istio-sidecar.deb\n{restart}exit 0\n\
+             exit 0\n\
+             exit 0\n\
+             systemctl enable istio\nexit 1\n\
+             {restart}exit 0\n\
+             exit 0\n"
+        )
+    );
+}

@@ -1,0 +1,231 @@
+//! One root for a mesh: makes, verifies and rotates the CA certificates of its clusters.
+
+mod across;
+mod beyond;
+mod check;
+mod crl;
+mod flags;
+mod folder;
+mod found;
+mod init;
+mod input;
+mod istiod;
+mod lifetime;
+mod manifest;
+mod member;
+mod object;
+mod parsed;
+mod plan;
+mod recipe;
+mod root;
+mod stage;
+mod state;
+mod step;
+mod subject;
+mod verify;
+
+pub use check::Check;
+pub use flags::Args;
+pub use lifetime::Lifetime;
+
+use flags::{FailOn, Form, What};
+use folder::Folders;
+use init::{Issued, Places};
+use meshcore::finding::{Finding, Severity};
+use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines, visible, yaml};
+use meshpki::Certificate;
+use plan::Commands;
+use root::RootDir;
+use serde_json::{Value, json};
+use stage::Stage;
+use state::Goal;
+use step::Step;
+use subject::Restart;
+use verify::When;
+
+/// Makes, verifies or rotates, as the flags say.
+pub fn run(args: Args, console: &Console) -> Result<Outcome> {
+    args.check()?;
+    match args.what {
+        What::Init => init(&args, console),
+        What::Verify => verify(&args, console),
+        What::Rotate => rotate(&args, console),
+    }
+}
+
+fn init(args: &Args, console: &Console) -> Result<Outcome> {
+    let form = args.form([Form::Yaml, Form::Json])?;
+    let now = args.now()?;
+    let members = match (&args.cluster[..], args.input.is_given()) {
+        ([], _) => {
+            let read = meshcore::cluster::read(&args.input.read()?)?;
+            read.warnings.iter().for_each(|warning| console.warn(warning));
+            member::of_records(&read.clusters)?
+        }
+        (names, false) => member::of_names(names)?,
+        (_, true) => {
+            return Err(Error::usage("clusters are given by --cluster, or by records with -f"));
+        }
+    };
+    let places = Places {
+        namespace: args.namespace(),
+        root: args.root_dir.clone().map(RootDir),
+        out: args.out.clone(),
+    };
+    let issued = init::init(members, &args.recipe(), &places, now, console)?;
+    let secret = |Issued { member, files, expires }: &Issued| {
+        manifest::secret(Some(&member.name), &places.namespace, *expires, files)
+    };
+    let secrets: Vec<Value> = issued.iter().map(secret).collect();
+    Ok(Outcome::done(manifests(&secrets, form)))
+}
+
+fn verify(args: &Args, console: &Console) -> Result<Outcome> {
+    let form = args.form([Form::Lines, Form::Json])?;
+    if args.judging.list_checks {
+        return Ok(Outcome::done(list_checks(form)));
+    }
+    let when = When { at: args.now()?, within: args.within().seconds() };
+    let Folders { clusters, open_keys } = if let Some(dir) = &args.dir {
+        folder::read(dir)?
+    } else {
+        let clusters = input::read(&args.input.read()?, &args.cluster)?;
+        Folders { clusters, open_keys: Vec::new() }
+    };
+    let without_keys = verify::without_keys(&clusters);
+    if !without_keys.is_empty() {
+        let names = without_keys.join(", ");
+        console.note(&Message::new(format!("keys are redacted, and not checked: {names}")));
+    }
+    let mut findings = verify::verify(&clusters, &open_keys, when);
+    let judging = &args.judging;
+    findings.retain(|finding| {
+        let is = |check: &Check| check.code == finding.code;
+        (judging.only.is_empty() || judging.only.iter().any(is)) && !judging.ignore.iter().any(is)
+    });
+    let least = match judging.fail_on {
+        None | Some(FailOn::Error) => Severity::Error,
+        Some(FailOn::Warning) => Severity::Warning,
+    };
+    let fails = findings.iter().any(|finding| finding.severity >= least);
+    Ok(Outcome {
+        output: match form {
+            Form::Json => json_lines(&findings),
+            _ => findings.iter().map(line).collect(),
+        },
+        verdict: if fails { Verdict::No } else { Verdict::Yes },
+    })
+}
+
+fn rotate(args: &Args, console: &Console) -> Result<Outcome> {
+    let dir = args.root_dir.clone().map(RootDir).ok_or_else(|| {
+        Error::usage("rotate needs --root-dir: the folder of the root to go to")
+            .hint("an empty or missing one gets a new root; the present one, new intermediates")
+    })?;
+    let step = args.rotating.step.map(Step::try_from).transpose();
+    let step = step.map_err(|reason| Error::usage(format!("--step: {reason}")))?;
+    let form = args.form(match step {
+        None => [Form::Lines, Form::Json],
+        Some(_) => [Form::Yaml, Form::Json],
+    })?;
+    let when = When { at: args.now()?, within: args.within().seconds() };
+    let clusters = input::read(&args.input.read()?, &args.cluster)?;
+    let root = dir.certificate(when.at)?;
+    let goal = |root| Goal { root, when, renew: args.rotating.renew };
+    let states = state::read(&clusters, &goal(root.as_ref()))?;
+    let Some(step) = step else {
+        let root_dir = dir.path().display().to_string();
+        let recipe = args.recipe();
+        let renew = args.rotating.renew;
+        let commands = Commands {
+            root_dir: &root_dir,
+            makes_root: root.is_none(),
+            recipe: &recipe,
+            renew,
+            within: args.within(),
+        };
+        let steps = plan::missing(&states, &commands);
+        if steps.is_empty() {
+            console
+                .note(&Message::new("no step is missing").hint("--renew makes new intermediates"));
+        }
+        return Ok(Outcome::done(match form {
+            Form::Json => json_lines(&steps),
+            _ => plan::lines(&steps),
+        }));
+    };
+    let not_made = || {
+        Error::data("has no root yet")
+            .at(dir.path().display())
+            .hint("step 1 makes it, and comes first")
+    };
+    let secrets = match (step, root) {
+        (Step::Restart, _) => {
+            return Err(Error::usage("step 2 restarts istiod and proxies, and has no Secrets")
+                .hint("rotate without --step tells the commands"));
+        }
+        (Step::Trust, root) => trust(args, &dir, root, &states, console)?,
+        (Step::Sign, _) => {
+            let signer = dir.signer(when.at)?.ok_or_else(not_made)?;
+            step::sign(&states, &signer, &args.recipe(), when.at)?
+        }
+        (Step::Drop, root) => step::drop_old(&states, &root.ok_or_else(not_made)?)?,
+    };
+    Ok(Outcome::done(manifests(&secrets, form)))
+}
+
+/// The first step, with a new root if there is none; the root is kept once the Secrets are made.
+fn trust(
+    args: &Args,
+    dir: &RootDir,
+    root: Option<Certificate>,
+    states: &[state::State<'_>],
+    console: &Console,
+) -> Result<Vec<Value>> {
+    if let Some(root) = root {
+        return step::trust(states, &root);
+    }
+    let mut stage = Stage::default();
+    let (signer, note) = dir.make(&args.recipe(), args.now()?, &mut stage)?;
+    let secrets = step::trust(states, signer.certificate())?;
+    stage.commit()?;
+    console.note(&note);
+    Ok(secrets)
+}
+
+fn manifests(secrets: &[Value], form: Form) -> String {
+    match (form, secrets) {
+        (Form::Json, [secret]) => format!("{secret:#}\n"),
+        (Form::Json, _) => {
+            format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": secrets}))
+        }
+        _ => yaml::stream(secrets),
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let restart = match finding.evidence["restart"].as_str() {
+        Some("istiod") => Restart::Istiod,
+        Some("proxies") => Restart::Proxies,
+        _ => Restart::None,
+    };
+    let severity = severity(finding.severity);
+    format!("{severity}: {} ({}; {restart})\n", visible(&finding.message), finding.code)
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn list_checks(form: Form) -> String {
+    let line = |out: String, check: &Check| {
+        out + &format!("{} {:7} {}\n", check.code, severity(check.severity), check.title)
+    };
+    match form {
+        Form::Json => json_lines(check::ALL),
+        _ => check::ALL.iter().fold(String::new(), line),
+    }
+}

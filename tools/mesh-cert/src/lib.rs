@@ -1,0 +1,111 @@
+//! A workload's certificate with a SPIFFE identity, signed by a mesh's CA: made and verified.
+
+mod authority;
+mod check;
+mod credential;
+mod file;
+mod flags;
+mod folder;
+mod lifetime;
+mod name;
+mod presented;
+mod verify;
+
+pub use flags::Args;
+
+use authority::Authority;
+use flags::{FailOn, Form, What};
+use meshcore::finding::{Finding, Severity};
+use meshcore::{Console, Error, Outcome, Result, Verdict, json_lines, visible, yaml};
+use presented::Presented;
+use verify::Expected;
+
+/// Makes or verifies, as the flags say.
+pub fn run(args: Args, console: &Console) -> Result<Outcome> {
+    args.check()?;
+    match args.what {
+        What::Issue => issue(&args, console),
+        What::Verify => verify(&args, console),
+    }
+}
+
+fn issue(args: &Args, console: &Console) -> Result<Outcome> {
+    let form = args.form()?;
+    let spec = args.spec()?;
+    let making = &args.making;
+    if making.out.is_none() && making.secret_name.is_none() {
+        return Err(Error::usage("where to? give --out DIR for files, or --secret-name NAME")
+            .hint("a key is on standard output only within such a Secret"));
+    }
+    if let Some(folder) = &making.out {
+        let names = [credential::KEY, credential::CHAIN, credential::ROOTS];
+        folder::check(folder, &names, making.force)?;
+    }
+    let now = args.now()?;
+    let credential = Authority::read(args, now, console)?.issue(&spec, now)?;
+    Ok(Outcome::done(match (&making.out, &making.secret_name) {
+        (Some(folder), _) => {
+            let paths = folder::write(folder, &credential.files())?;
+            paths
+                .iter()
+                .fold(String::new(), |out, path| out + &visible(&path.display().to_string()) + "\n")
+        }
+        (None, name) => {
+            let secret = credential.secret(name.as_deref().unwrap_or_default());
+            match form {
+                Form::Json => format!("{secret:#}\n"),
+                _ => yaml::document_text(&secret),
+            }
+        }
+    }))
+}
+
+fn verify(args: &Args, console: &Console) -> Result<Outcome> {
+    let form = args.form()?;
+    let judging = &args.judging;
+    if judging.list_checks {
+        return Ok(Outcome::done(list_checks(form)));
+    }
+    let expected = Expected {
+        identity: args.identity()?,
+        role: args.role(),
+        at: args.now()?,
+        within: judging.within,
+    };
+    let mut findings = verify::verify(&Presented::read(args, console)?, &expected);
+    findings.retain(|finding| judging.ignore.iter().all(|check| check.code != finding.code));
+    let least = match judging.fail_on {
+        None | Some(FailOn::Error) => Severity::Error,
+        Some(FailOn::Warning) => Severity::Warning,
+    };
+    let fails = findings.iter().any(|finding| finding.severity >= least);
+    Ok(Outcome {
+        output: match form {
+            Form::Json => json_lines(&findings),
+            _ => findings.iter().map(line).collect(),
+        },
+        verdict: if fails { Verdict::No } else { Verdict::Yes },
+    })
+}
+
+fn line(finding: &Finding) -> String {
+    let severity = severity(finding.severity);
+    format!("{severity}: {} ({})\n", visible(&finding.message), finding.code)
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn list_checks(form: Form) -> String {
+    let line = |out: String, check: &check::Check| {
+        out + &format!("{} {:7} {}\n", check.code, severity(check.severity), check.title)
+    };
+    match form {
+        Form::Json => json_lines(check::ALL),
+        _ => check::ALL.iter().fold(String::new(), line),
+    }
+}

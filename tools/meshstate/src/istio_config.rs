@@ -1,0 +1,154 @@
+//! Istio's objects that say what is where, and the Gateway API's gateways.
+
+use crate::object::NETWORK;
+use crate::{Meta, Selector};
+use meshcore::selector::Labels;
+use std::sync::Arc;
+
+mod read;
+
+pub(crate) use read::{
+    gateway, istio_gateway, service_entry, virtual_service, workload_entry, workload_group,
+};
+
+/// Istio's `Gateway`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IstioGateway {
+    /// Its name.
+    pub meta: Meta,
+    /// The pods that it configures.
+    pub selector: Selector,
+    /// `servers[]`.
+    pub servers: Vec<Listener>,
+}
+
+/// A port that a gateway listens at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listener {
+    /// `port.name`; in the Gateway API, the listener's.
+    pub name: String,
+    /// Its number.
+    pub port: u16,
+    /// `TLS`, `HTTP`, `HBONE`, …
+    pub protocol: String,
+    /// Host names that it is for: `*.local` between networks.
+    pub hosts: Vec<String>,
+    /// `AUTO_PASSTHROUGH`, `ISTIO_MUTUAL`, …; in the Gateway API `Terminate`, `Passthrough`.
+    pub tls_mode: Option<String>,
+}
+
+/// A Gateway of the Gateway API, as ambient uses it between networks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayApiGateway {
+    /// Its name and labels.
+    pub meta: Meta,
+    /// `spec.gatewayClassName`: `istio-east-west`, `istio-remote`, `istio-waypoint`.
+    pub class: String,
+    /// `spec.listeners[]`.
+    pub listeners: Vec<Listener>,
+    /// `status.addresses[].value`.
+    pub addresses: Vec<String>,
+}
+
+/// A `VirtualService`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualService {
+    /// Its name.
+    pub meta: Meta,
+    /// `spec.hosts`.
+    pub hosts: Vec<String>,
+    /// `spec.gateways`; empty for the mesh's sidecars.
+    pub gateways: Vec<String>,
+    /// Where any route leads, sorted and without repetition.
+    pub destinations: Vec<Destination>,
+    /// `spec.exportTo`.
+    pub export_to: Vec<String>,
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Destination {
+    /// `host`, as written: short names are meant within the rule's namespace.
+    pub host: String,
+    /// `subset`, of the host's `DestinationRule`.
+    pub subset: Option<String>,
+}
+
+/// A `ServiceEntry`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEntry {
+    /// Its name.
+    pub meta: Meta,
+    /// `spec.hosts`.
+    pub hosts: Vec<String>,
+    /// `spec.addresses`.
+    pub addresses: Vec<String>,
+    /// `spec.ports[]`.
+    pub ports: Vec<EntryPort>,
+    /// `spec.location`: `MESH_INTERNAL` or, when left out, `MESH_EXTERNAL`.
+    pub is_internal: bool,
+    /// `spec.resolution`: `NONE`, `STATIC`, `DNS`, `DNS_ROUND_ROBIN`.
+    pub resolution: String,
+    /// `spec.endpoints[]`.
+    pub endpoints: Vec<Endpoint>,
+    /// `spec.workloadSelector.labels`.
+    pub workload_selector: Option<Selector>,
+    /// `spec.exportTo`.
+    pub export_to: Vec<String>,
+}
+
+/// A port of a `ServiceEntry`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryPort {
+    /// Its number.
+    pub number: u16,
+    /// Its name.
+    pub name: String,
+    /// `HTTP`, `TCP`, …
+    pub protocol: String,
+}
+
+/// A machine or address outside of Kubernetes: in a `ServiceEntry`, or a `WorkloadEntry`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// An IP address or host name; none where a network's gateway stands for it.
+    pub address: Option<String>,
+    /// Its labels.
+    pub labels: Arc<Labels>,
+    /// `network`, or the label.
+    pub network: Option<String>,
+    /// `locality`: REGION/ZONE/SUBZONE.
+    pub locality: Option<String>,
+    /// `serviceAccount`.
+    pub service_account: Option<String>,
+}
+
+/// A `WorkloadEntry`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadEntry {
+    /// Its name, labels and annotations.
+    pub meta: Meta,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The `WorkloadGroup` by which it registered itself.
+    pub auto_registered_by: Option<String>,
+}
+
+/// A `WorkloadGroup`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadGroup {
+    /// Its name.
+    pub meta: Meta,
+    /// Labels of its entries.
+    pub labels: Arc<Labels>,
+    /// `template`: what its entries have.
+    pub template: Endpoint,
+}
+
+impl GatewayApiGateway {
+    /// The network that it leads into: its label `topology.istio.io/network`.
+    #[must_use]
+    pub fn network(&self) -> Option<&str> {
+        self.meta.label(NETWORK)
+    }
+}

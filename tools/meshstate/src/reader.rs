@@ -1,0 +1,167 @@
+//! Streams of captures, dumps and records, taken apart into clusters.
+
+use crate::builder::Builder;
+use crate::object::Pool;
+use crate::{ClusterState, Header, Mesh, records};
+use meshcore::cluster::Cluster;
+use meshcore::input::{Document, Source};
+use meshcore::{Error, Result};
+use serde_json::value::RawValue;
+use std::io::{self, BufRead};
+
+/// What was read so far.
+#[derive(Default)]
+pub(crate) struct Reader {
+    clusters: Vec<Builder>,
+    records: Vec<Cluster>,
+    pool: Pool,
+}
+
+/// One input, and what its plain objects are of.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// `stdin` or the file's path.
+    pub name: &'a str,
+    /// The cluster of objects that do not say.
+    pub cluster: &'a str,
+    /// Whether the user said so.
+    pub is_named: bool,
+}
+
+impl Reader {
+    /// Reads a stream to its end: line by line, as long as lines are whole objects, and what
+    /// follows at once.
+    pub fn read(&mut self, origin: Origin<'_>, mut input: impl BufRead) -> Result<()> {
+        let failed = |error: io::Error| Error::data(error.to_string()).at(origin.name);
+        let (mut number, mut is_empty) = (0, true);
+        loop {
+            let mut line = Vec::new();
+            number += 1;
+            if input.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+                break;
+            }
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            is_empty = false;
+            if may_be_whole(&line) {
+                let source = Source::new(format!("{}: line {number}", origin.name), line)?;
+                match source.documents() {
+                    Ok(documents) => {
+                        self.add_all(origin, &source, &documents)?;
+                        continue;
+                    }
+                    Err(error) if is_whole(&source.text) => return Err(error),
+                    Err(_) => line = source.text.into_bytes(),
+                }
+            }
+            let place = match number {
+                1 => origin.name.to_owned(),
+                _ => format!("{}: from line {number} on", origin.name),
+            };
+            input.read_to_end(&mut line).map_err(failed)?;
+            let source = Source::new(place, line)?;
+            self.add_all(origin, &source, &source.documents()?)?;
+            break;
+        }
+        // An empty stream is the same error everywhere.
+        if is_empty { Source::new(origin.name.to_owned(), Vec::new()).map(drop) } else { Ok(()) }
+    }
+
+    fn add_all(
+        &mut self,
+        origin: Origin<'_>,
+        source: &Source,
+        documents: &[Document<'_>],
+    ) -> Result<()> {
+        // A header is for what follows it in its own document.
+        let mut capture: Option<(&str, usize)> = None;
+        for document in documents {
+            let meta = document.type_meta();
+            let Some(kind) = &meta.kind else { return Err(unknown(document, None)) };
+            let part = part(source, document);
+            match (meta.group(), &**kind) {
+                ("meshutils", "Cluster") => self.records.push(document.decode()?),
+                ("meshutils", "Capture") => capture = Some((part, self.begin(origin, document)?)),
+                ("", "Config") => return Err(unknown(document, Some("a kubeconfig"))),
+                (group, kind) => {
+                    let of_capture = capture.filter(|&(of, _)| of == part).map(|(_, index)| index);
+                    let index = of_capture.unwrap_or_else(|| self.index(origin.cluster));
+                    self.clusters[index].add(group, kind, document, &mut self.pool)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the cluster of a capture.
+    fn begin(&mut self, origin: Origin<'_>, document: &Document<'_>) -> Result<usize> {
+        let header: Header = document.decode()?;
+        let name = header.metadata.name.clone();
+        if origin.is_named && name != origin.cluster {
+            let text = format!("is of cluster {name}, not of {}", origin.cluster);
+            return Err(Error::data(text)
+                .at(document.place())
+                .hint("a capture says itself what it is of: leave NAME= out"));
+        }
+        let index = self.index(&name);
+        if self.clusters[index].state.header.is_some() {
+            let text = format!("is the second capture of cluster {name}");
+            return Err(Error::data(text)
+                .at(document.place())
+                .hint("give one of each cluster; two clusters need two names"));
+        }
+        self.clusters[index].state.header = Some(header);
+        Ok(index)
+    }
+
+    fn index(&mut self, name: &str) -> usize {
+        let known = self.clusters.iter().position(|cluster| cluster.state.name == name);
+        known.unwrap_or_else(|| {
+            self.clusters.push(Builder::new(name));
+            self.clusters.len() - 1
+        })
+    }
+
+    /// The mesh of all that was read.
+    pub fn finish(self) -> Result<Mesh> {
+        let clusters: Vec<ClusterState> =
+            self.clusters.into_iter().map(Builder::finish).filter(is_worth_it).collect();
+        let mesh = records::attach(clusters, self.records)?;
+        if mesh.clusters.is_empty() {
+            return Err(Error::data("the input tells of no cluster").hint(
+                "mesh-capture writes what is to be known of clusters; kubectl get … -A -o json \
+                 dumps parts of it",
+            ));
+        }
+        Ok(mesh)
+    }
+}
+
+/// Whether a dump had anything to say.
+fn is_worth_it(cluster: &ClusterState) -> bool {
+    cluster.header.is_some() || !cluster.seen.is_empty()
+}
+
+/// Whether a line looks like an object from its beginning to its end.
+fn may_be_whole(line: &[u8]) -> bool {
+    line.first() == Some(&b'{') && line.trim_ascii_end().ends_with(b"}")
+}
+
+/// Whether a line is one JSON value.
+fn is_whole(line: &str) -> bool {
+    serde_json::from_str::<&RawValue>(line).is_ok()
+}
+
+/// The part of a place that says which document of its source this is.
+fn part<'d>(source: &Source, document: &'d Document<'_>) -> &'d str {
+    let rest = document.place().get(source.name.len()..).unwrap_or_default();
+    rest.trim_start_matches(": ").split(':').next().unwrap_or_default()
+}
+
+fn unknown(document: &Document<'_>, what: Option<&str>) -> Error {
+    let what = what.map_or_else(String::new, |what| format!(" but {what}"));
+    Error::data(format!("is neither an object of Kubernetes nor a cluster record{what}"))
+        .at(document.place())
+        .hint("mesh-clusters makes records of kubeconfigs and of what gcloud, aws and az print")
+}
