@@ -21,7 +21,7 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 23] = [
+const PROGRAMS: [Program; 24] = [
     Program {
         name: "mesh-apply",
         answers: None,
@@ -90,6 +90,13 @@ const PROGRAMS: [Program; 23] = [
         name: "mesh-gateway-gen",
         answers: Some((&["--network", "network1"], "")),
         reads: None,
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-graph",
+        answers: Some((&["-o", "mermaid"], RECORD)),
+        reads: Some(&[]),
         reads_lines: false,
         asks: None,
     },

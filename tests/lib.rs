@@ -40,16 +40,20 @@ pub fn meshdocs(what: &str, dir: &Path) {
     let _ = run(Command::new(program_dir().join("meshdocs")).arg(what).arg(dir), "").ok();
 }
 
-fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
-    // What cargo tells this test of its own package; ring's build script would take it for a
-    // change, and everything above it would be built again.
+/// Takes from a command's environment what cargo tells this test of its own package; ring's build
+/// script would take it for a change, and everything above it would be built again.
+pub fn outside_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
         if name.to_str().is_some_and(|name| of_package.iter().any(|of| name.starts_with(of))) {
-            cargo.env_remove(name);
+            command.env_remove(name);
         }
     }
+}
+
+fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    outside_cargo(&mut cargo);
     let output = cargo
         .current_dir(root())
         .args(["build", "--workspace", "--bins", "--message-format=json"])
@@ -101,6 +105,14 @@ pub fn run(command: &mut Command, input: &str) -> Ran {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Writes a program of a test's own. A process of its own does that: what another thread starts
+/// meanwhile would hold a file of this process open for a moment, and it could not be executed.
+pub fn write_program(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("it is ours");
+    let script = "cat >\"$0\" && chmod 755 \"$0\"";
+    let _ = run(Command::new("sh").args(["-c", script]).arg(path), text).ok();
 }
 
 impl Ran {

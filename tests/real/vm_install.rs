@@ -1,7 +1,7 @@
 //! scripts/vm-install, into a folder and on a machine of its own.
 
 use crate::{Needs, Test};
-use mesh_tests::{Ran, root, run};
+use mesh_tests::{Ran, root, run, write_program};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -175,9 +175,7 @@ fn restarts() {
         ("dpkg", "echo 'istio-proxy:x:1337:1337::/:/bin/false' >>/etc/passwd"),
     ] {
         let text = format!("#!/bin/sh\necho {program} \"$@\" >>log\n{effect}\n");
-        write(&dir, &format!("bin/{program}"), &text);
-        let path = dir.path().join("bin").join(program);
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+        write_program(&dir.path().join("bin").join(program), &text);
     }
     let script = r#"
         set -e

@@ -4,9 +4,8 @@ use crate::clusters::{get, kubectl, shell_command, unique};
 use crate::stand_in::StandIn;
 use crate::vm_install::{Tree, tree, write};
 use crate::{Needs, Test};
-use mesh_tests::{Ran, root, run};
+use mesh_tests::{Ran, root, run, write_program};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt as _;
 
 pub const TESTS: &[Test] = &[
     ("vm_join_joins_and_changes_nothing_twice", Needs::Clusters, joins),
@@ -150,9 +149,7 @@ fn no_answer() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let kubectl = "#!/bin/sh\ncase \"$*\" in *' secret '*) exit 1 ;; *) PATH=${PATH#*:} ;; esac\n\
                    exec kubectl \"$@\"\n";
-    write(&dir, "bin/kubectl", kubectl);
-    let path = dir.path().join("bin/kubectl");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    write_program(&dir.path().join("bin/kubectl"), kubectl);
     let before = tree(dir.path());
     let script = "PATH=$PWD/bin:$PATH \"$0\" --context cluster1 a 10.0.0.1 80";
     let mut shell = shell_command();

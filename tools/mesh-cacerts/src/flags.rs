@@ -1,13 +1,13 @@
 //! The flags, and which of them belong to what.
 
 use crate::check::{self, Check};
-use crate::lifetime::{Lifetime, WITHIN};
 use crate::recipe::{self, LIFETIME, Recipe};
+use crate::verify::WITHIN;
 use clap::{Args as Flags, Parser, ValueEnum};
 use jiff::Timestamp;
 use meshcore::input::Input;
 use meshcore::{DnsLabel, Error, Result};
-use meshpki::{KeyKind, San};
+use meshpki::{KeyKind, Lifetime, San};
 use std::path::PathBuf;
 use std::time::SystemTime;
 

@@ -3,7 +3,7 @@
 use crate::found::{Cluster, FileSet};
 use crate::input::Clusters;
 use meshcore::{Error, Result};
-use std::collections::BTreeMap;
+use meshpki::bundle::Files;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -70,10 +70,10 @@ pub fn read(dir: &Path) -> Result<Folders> {
 
 impl Folders {
     fn add(&mut self, dir: &Path, cluster: String) -> Result<()> {
-        let mut files = BTreeMap::new();
+        let mut files = Files::default();
         for name in NAMES {
             if let Some(text) = read_file(&dir.join(name))? {
-                files.insert(name.to_owned(), text);
+                files.insert(name, text);
             }
         }
         let Some(set) = FileSet::of_files(dir.display().to_string(), None, files) else {

@@ -1,5 +1,6 @@
 //! What a cluster's CA is made of, as it was found. No `Debug`: it holds keys.
 
+use meshpki::bundle::Files;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -96,13 +97,9 @@ impl Style {
 impl FileSet {
     /// Sorts files by the names that istiod looks for; `None` if none of them is there.
     #[must_use]
-    pub fn of_files(
-        object: String,
-        namespace: Option<String>,
-        mut files: BTreeMap<String, Zeroizing<String>>,
-    ) -> Option<Self> {
+    pub fn of_files(object: String, namespace: Option<String>, mut files: Files) -> Option<Self> {
         // With tls.crt there, istiod looks at no other name.
-        let style = if files.contains_key("tls.crt") { Style::Tls } else { Style::Istio };
+        let style = if files.contains("tls.crt") { Style::Tls } else { Style::Istio };
         let mut take = |name: &str| files.remove(name);
         let plain = |text: Option<Zeroizing<String>>| text.map(|text| text.to_string());
         let ca_key = take(style.ca_key()).map(Key::read);
@@ -132,7 +129,7 @@ impl FileSet {
     pub fn self_signed(
         object: String,
         namespace: Option<String>,
-        mut files: BTreeMap<String, Zeroizing<String>>,
+        mut files: Files,
     ) -> Option<Self> {
         let ca_key = files.remove("ca-key.pem").map(Key::read);
         let ca_cert = files.remove("ca-cert.pem")?.to_string();
@@ -179,8 +176,7 @@ mod tests {
     use super::*;
 
     fn set(names: &[&str]) -> Option<FileSet> {
-        let files =
-            names.iter().map(|&name| (name.to_owned(), Zeroizing::new(format!("{name}\n"))));
+        let files = names.iter().map(|&name| (name, Zeroizing::new(format!("{name}\n"))));
         FileSet::of_files("o".to_owned(), None, files.collect())
     }
 

@@ -4,7 +4,7 @@ use crate::folder::{open_mode, read_file};
 use crate::member::Member;
 use crate::recipe::Recipe;
 use crate::root::RootDir;
-use crate::stage::{Mode, Stage};
+use meshcore::folder::{File, Mode, Stage};
 use meshcore::{Console, Error, Message, Result};
 use meshpki::Certificate;
 use meshpki::bundle::{BundleError, CA_KEY, CaBundle, Files, NAMES, ROOT_CERT};
@@ -87,18 +87,18 @@ fn place(member: &Member) -> String {
     format!("cluster {}", member.name)
 }
 
-fn with_modes(files: &Files) -> Vec<(&str, &str, Mode)> {
+fn with_modes(files: &Files) -> Vec<File<'_>> {
     let mode = |name: &str| if name == CA_KEY { Mode::Secret } else { Mode::Public };
-    files.iter().map(|(name, text)| (name.as_str(), text.as_str(), mode(name))).collect()
+    files.iter().map(|(name, text)| File { name, text, mode: mode(name) }).collect()
 }
 
 /// The intermediate in a folder, if there is one. One that is not good is no reason to write
 /// over it: its key may be in use.
 fn existing(folder: &Path, root: &Certificate, now: i64) -> Result<Option<(Files, i64)>> {
-    let mut files = Files::new();
+    let mut files = Files::default();
     for name in NAMES {
         if let Some(text) = read_file(&folder.join(name))? {
-            files.insert(name.to_owned(), text);
+            files.insert(name, text);
         }
     }
     let refuse = |reason: String| {

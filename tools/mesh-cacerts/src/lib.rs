@@ -10,7 +10,6 @@ mod found;
 mod init;
 mod input;
 mod istiod;
-mod lifetime;
 mod manifest;
 mod member;
 mod object;
@@ -18,7 +17,6 @@ mod parsed;
 mod plan;
 mod recipe;
 mod root;
-mod stage;
 mod state;
 mod step;
 mod subject;
@@ -26,22 +24,23 @@ mod verify;
 
 pub use check::Check;
 pub use flags::Args;
-pub use lifetime::Lifetime;
+pub use found::{Cluster, FileSet, Key, Style};
+pub use input::Clusters;
+pub use verify::{When, verify as findings};
 
 use flags::{FailOn, Form, What};
 use folder::Folders;
 use init::{Issued, Places};
 use meshcore::finding::{Finding, Severity};
+use meshcore::folder::Stage;
 use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines, visible, yaml};
 use meshpki::Certificate;
 use plan::Commands;
 use root::RootDir;
 use serde_json::{Value, json};
-use stage::Stage;
 use state::Goal;
 use step::Step;
 use subject::Restart;
-use verify::When;
 
 /// Makes, verifies or rotates, as the flags say.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {

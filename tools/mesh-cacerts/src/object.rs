@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::input::{Document, Source, null_as_default};
 use meshcore::{Error, Result};
+use meshpki::bundle::Files;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -28,7 +29,7 @@ pub struct Item {
     /// Its name.
     pub name: String,
     /// Its texts, decoded.
-    pub data: BTreeMap<String, Zeroizing<String>>,
+    pub data: Files,
     /// Where it stood, for messages.
     pub place: String,
 }
@@ -73,7 +74,7 @@ pub fn items(source: &Source) -> Result<Vec<Item>> {
         let Metadata { name, namespace, mut annotations } = object.metadata;
         let data = match (object.kind.as_str(), name.as_str()) {
             ("Secret", CACERTS | SELF_SIGNED) => secret_data(&document)?,
-            ("ConfigMap", ROOT_MAP) => texts(document.decode::<Data>()?.data),
+            ("ConfigMap", ROOT_MAP) => texts(document.decode::<Data>()?.data).collect(),
             _ => continue,
         };
         let of_capture = capture.as_ref().filter(|(within, _)| *within == list && !list.is_empty());
@@ -112,9 +113,9 @@ fn document_of(place: &str, source: &str) -> String {
     place[..start + digits].to_owned()
 }
 
-fn secret_data(document: &Document<'_>) -> Result<BTreeMap<String, Zeroizing<String>>> {
+fn secret_data(document: &Document<'_>) -> Result<Files> {
     let Data { data, string_data } = document.decode()?;
-    let mut texts_of = BTreeMap::new();
+    let mut files = Files::default();
     for (key, value) in data {
         let value = Zeroizing::new(value.unwrap_or_default());
         // A capture may say so in plain text.
@@ -128,13 +129,17 @@ fn secret_data(document: &Document<'_>) -> Result<BTreeMap<String, Zeroizing<Str
             // What is no text is no PEM, and is told as that.
             Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         };
-        texts_of.insert(key, text);
+        files.insert(key, text);
     }
     // The API server writes `stringData` over `data`.
-    texts_of.extend(texts(string_data));
-    Ok(texts_of)
+    for (key, text) in texts(string_data) {
+        files.insert(key, text);
+    }
+    Ok(files)
 }
 
-fn texts(data: BTreeMap<String, Option<String>>) -> BTreeMap<String, Zeroizing<String>> {
-    data.into_iter().map(|(key, value)| (key, Zeroizing::new(value.unwrap_or_default()))).collect()
+fn texts(
+    data: BTreeMap<String, Option<String>>,
+) -> impl Iterator<Item = (String, Zeroizing<String>)> {
+    data.into_iter().map(|(key, value)| (key, Zeroizing::new(value.unwrap_or_default())))
 }

@@ -150,10 +150,10 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_certificate_is_passed_over_and_told() {
         let files = good();
-        let text = format!("# root\n{}{}", *files["ca-key.pem"], *files["root-cert.pem"]);
+        let text = format!("# root\n{}{}", &files["ca-key.pem"], &files["root-cert.pem"]);
         let bundle = Bundle::read(&text);
         assert_eq!(bundle.entries.len(), 1);
-        assert_eq!(bundle.entries[0].1, *files["root-cert.pem"]);
+        assert_eq!(bundle.entries[0].1, &files["root-cert.pem"]);
         assert!(bundle.fault.unwrap().contains("PEM block 1 is a private key"));
         assert!(Bundle::read("nothing").is_empty());
         assert!(first_certificate(&text).is_err());

@@ -1,12 +1,12 @@
 //! The steps that are still missing until all clusters have one root, with what to run.
 
-use crate::lifetime::{Lifetime, WITHIN};
 use crate::recipe::{LIFETIME, Recipe};
 use crate::state::{Published, State};
 use crate::step::Step;
 use crate::subject::Restart;
+use crate::verify::WITHIN;
 use meshcore::shell::command_line;
-use meshpki::KeyKind;
+use meshpki::{KeyKind, Lifetime};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

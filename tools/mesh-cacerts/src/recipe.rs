@@ -1,11 +1,10 @@
 //! What new certificates are to be like: those of Istio's tools/certs, unless the user says
 //! otherwise.
 
-use crate::lifetime::Lifetime;
 use meshcore::{Error, Result};
 use meshpki::bundle::{CA_CERT, CA_KEY, CERT_CHAIN, Files, ROOT_CERT};
 use meshpki::issue::{self, CaSpec, IssueError, Signer};
-use meshpki::{Certificate, KeyKind, KeyUsage, PrivateKey, San};
+use meshpki::{Certificate, KeyKind, KeyUsage, Lifetime, PrivateKey, San};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -32,7 +31,7 @@ pub struct Recipe {
 }
 
 /// The life that tools/certs gives to roots and intermediates.
-pub const LIFETIME: Lifetime = Lifetime::days(3650);
+pub const LIFETIME: Lifetime = Lifetime::DECADE;
 
 impl Recipe {
     /// Makes a root and its key.
@@ -65,10 +64,10 @@ impl Recipe {
         let root_pem = root.certificate().to_pem();
         let own_pem = certificate.to_pem();
         let files = Files::from([
-            (CA_KEY.to_owned(), key.to_pem()),
-            (CERT_CHAIN.to_owned(), Zeroizing::new(own_pem.clone() + &root_pem)),
-            (CA_CERT.to_owned(), Zeroizing::new(own_pem)),
-            (ROOT_CERT.to_owned(), Zeroizing::new(root_pem)),
+            (CA_KEY, key.to_pem()),
+            (CERT_CHAIN, Zeroizing::new(own_pem.clone() + &root_pem)),
+            (CA_CERT, Zeroizing::new(own_pem)),
+            (ROOT_CERT, Zeroizing::new(root_pem)),
         ]);
         Ok((files, certificate.not_after()))
     }
@@ -153,14 +152,14 @@ pub(crate) mod tests {
         let ends = NOW + LIFETIME.seconds();
         let later = NOW + 1000;
         assert_eq!(recipe.intermediate(("a", "istio-system"), &root, later).unwrap().1, ends);
-        let with = |days| Recipe { lifetime: Some(Lifetime::days(days)), ..quick() };
+        let with = |lifetime| Recipe { lifetime: Some(lifetime), ..quick() };
         assert_eq!(
-            with(1).intermediate(("a", "istio-system"), &root, later).unwrap().1,
+            with(Lifetime::DAY).intermediate(("a", "istio-system"), &root, later).unwrap().1,
             later + 86400
         );
-        let error = with(3650).intermediate(("a", "istio-system"), &root, later).unwrap_err();
+        let error = with(LIFETIME).intermediate(("a", "istio-system"), &root, later).err().unwrap();
         assert!(error.message().text().contains("would outlive its CA"), "{error:?}");
-        let error = recipe.intermediate(("a", "istio-system"), &root, ends + 1).unwrap_err();
+        let error = recipe.intermediate(("a", "istio-system"), &root, ends + 1).err().unwrap();
         assert!(error.message().text().contains("expired at"), "{error:?}");
     }
 
@@ -181,10 +180,7 @@ pub(crate) mod tests {
             assert_eq!(certificate.not_before(), NOW - 300);
         }
         assert_eq!((own.path_len(), root.certificate().path_len()), (Some(2), None));
-        assert_eq!(
-            files[CERT_CHAIN].as_str(),
-            files[CA_CERT].clone().to_string() + &files[ROOT_CERT]
-        );
+        assert_eq!(files[CERT_CHAIN], files[CA_CERT].to_owned() + &files[ROOT_CERT]);
         assert_eq!(own.san(), [San::Dns("istiod.istio-system.svc".to_owned())]);
     }
 

@@ -2,7 +2,7 @@
 
 use crate::folder::{open_mode, read_file};
 use crate::recipe::Recipe;
-use crate::stage::{Mode, Stage};
+use meshcore::folder::{Mode, Stage};
 use meshcore::shell::command_line;
 use meshcore::{Error, Message, Result};
 use meshpki::issue::Signer;

@@ -62,7 +62,7 @@ pub fn trust(states: &[State<'_>], root: &Certificate) -> Result<Vec<Value>> {
             // The old bytes stay as they are: with ISTIO_MULTIROOT_MESH istiod takes a bundle
             // without a restart only if it holds the old one, byte by byte.
             let text = with_newline(&files[ROOT_CERT]) + &root.to_pem();
-            files.insert(ROOT_CERT.to_owned(), Zeroizing::new(text));
+            files.insert(ROOT_CERT, Zeroizing::new(text));
         }
         manifest(states, state, state.expires, &files)
     };
@@ -95,11 +95,14 @@ pub fn sign(states: &[State<'_>], root: &Signer, recipe: &Recipe, now: i64) -> R
                 .at(place(state))
                 .hint("--cluster NAME gives it")
         })?;
-        let (new, expires) = recipe
+        let (mut new, expires) = recipe
             .intermediate((name, state.namespace()), root, now)
             .map_err(|error| error.at(place(state)))?;
-        files.extend(new.into_iter().filter(|(name, _)| name != ROOT_CERT));
-        manifest(states, state, expires, &files)
+        // All the roots stay until the last step.
+        if let Some(roots) = files.remove(ROOT_CERT) {
+            new.insert(ROOT_CERT, roots);
+        }
+        manifest(states, state, expires, &new)
     };
     states.iter().map(secret).collect()
 }
@@ -120,7 +123,7 @@ pub fn drop_old(states: &[State<'_>], root: &Certificate) -> Result<Vec<Value>> 
             // A part of the old bytes, for the same reason as in the first step.
             let entry = state.parsed.roots.entries.iter().find(|(known, _)| known == root);
             let text = entry.map_or_else(|| root.to_pem(), |(_, text)| with_newline(text));
-            files.insert(ROOT_CERT.to_owned(), Zeroizing::new(text));
+            files.insert(ROOT_CERT, Zeroizing::new(text));
         }
         manifest(states, state, state.expires, &files)
     };
@@ -149,7 +152,7 @@ fn files(state: &State<'_>) -> Result<Files> {
             .at(place(state))
             .hint("read the Secret itself: kubectl get secret cacerts -n istio-system -o json"));
     };
-    let mut files = Files::from([(CA_KEY.to_owned(), key.clone())]);
+    let mut files = Files::from([(CA_KEY, key.clone())]);
     for (name, text) in [
         (CA_CERT, &set.ca_cert),
         (ROOT_CERT, &set.root_cert),
@@ -157,7 +160,7 @@ fn files(state: &State<'_>) -> Result<Files> {
         ("ca-crl.pem", &set.crl),
     ] {
         if let Some(text) = text {
-            files.insert(name.to_owned(), Zeroizing::new(text.clone()));
+            files.insert(name, Zeroizing::new(text.clone()));
         }
     }
     Ok(files)

@@ -10,7 +10,11 @@ use crate::istiod;
 use crate::subject::{Restart, Subject, of_clusters};
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
+use meshpki::Lifetime;
 use serde_json::json;
+
+/// From how long before its end a certificate is told of, or made anew.
+pub const WITHIN: Lifetime = Lifetime::MONTH;
 
 /// When certificates are judged.
 #[derive(Debug, Clone, Copy)]

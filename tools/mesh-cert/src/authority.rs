@@ -1,7 +1,7 @@
 //! The CA that signs: found in a folder, in files or in a Secret, and fit for it.
 
+use crate::file;
 use crate::flags::Args;
-use crate::{file, lifetime::Lifetime};
 use meshcore::input::Source;
 use meshcore::{Console, Error, Message, Result};
 use meshpki::bundle::{
@@ -9,7 +9,7 @@ use meshpki::bundle::{
 };
 use meshpki::chain::{self, Usage};
 use meshpki::issue::{self, IssueError, Role, Signer, WorkloadSpec};
-use meshpki::{Certificate, sample};
+use meshpki::{Certificate, Lifetime, sample};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -140,15 +140,18 @@ impl Texts {
 
 /// The files that istiod would look for in a folder.
 fn of_folder(dir: &Path) -> Result<Texts> {
-    let mut texts =
-        Texts { files: Files::new(), place: dir.display().to_string(), places: BTreeMap::new() };
+    let mut texts = Texts {
+        files: Files::default(),
+        place: dir.display().to_string(),
+        places: BTreeMap::new(),
+    };
     std::fs::read_dir(dir).map_err(|e| Error::data(e.to_string()).at(dir.display()))?;
     for name in NAMES.into_iter().chain(TLS_NAMES) {
         let path = dir.join(name);
         if path.exists() {
             let is_key = name == CA_KEY || name == TLS_NAMES[1];
             let text = if is_key { file::read_key(&path)? } else { file::read(&path)?.text };
-            texts.files.insert(name.to_owned(), text);
+            texts.files.insert(name, text);
             texts.places.insert(name, path.display().to_string());
         }
     }
@@ -165,11 +168,11 @@ fn of_files(ca_cert: &Path, args: &Args) -> Result<Texts> {
         (CERT_CHAIN, Some(chain)),
     ];
     let place = ca_cert.display().to_string();
-    let mut texts = Texts { files: Files::new(), place, places: BTreeMap::new() };
+    let mut texts = Texts { files: Files::default(), place, places: BTreeMap::new() };
     for (name, path) in named {
         let Some(path) = path else { continue };
         let text = if name == CA_KEY { file::read_key(path)? } else { file::read(path)?.text };
-        texts.files.insert(name.to_owned(), text);
+        texts.files.insert(name, text);
         texts.places.insert(name, path.display().to_string());
     }
     Ok(texts)
@@ -187,7 +190,7 @@ fn of_secrets(sources: &[Source]) -> Result<Texts> {
                 let files = bundle::from_secret(&value)
                     .map_err(|reason| Error::data(format!("the Secret {reason}")).at(&place))?;
                 let files = with_own_root(&value, files);
-                if NAMES.iter().chain(&TLS_NAMES).any(|name| files.contains_key(*name)) {
+                if NAMES.iter().chain(&TLS_NAMES).any(|name| files.contains(name)) {
                     found.push(Texts { files, place: place.clone(), places: BTreeMap::new() });
                 }
             }
@@ -208,13 +211,11 @@ fn of_secrets(sources: &[Source]) -> Result<Texts> {
 /// istiod's own CA (`istio-ca-secret`) is its root, and has empty texts for what is above it.
 fn with_own_root(secret: &Value, mut files: Files) -> Files {
     if secret["type"] == "istio.io/ca-root"
-        && let Some(own) = files.get(CA_CERT).cloned()
+        && let Some(own) = files.get(CA_CERT).map(str::to_owned)
     {
         for name in [ROOT_CERT, CERT_CHAIN] {
-            let text =
-                files.entry(name.to_owned()).or_insert_with(|| Zeroizing::new(String::new()));
-            if text.trim().is_empty() {
-                *text = own.clone();
+            if files.get(name).is_none_or(|text| text.trim().is_empty()) {
+                files.insert(name, Zeroizing::new(own.clone()));
             }
         }
     }

@@ -1,9 +1,11 @@
 //! What a workload is given: its key, its certificate with those above it, and the roots.
 
-use crate::folder::File;
+use meshcore::Result;
+use meshcore::folder::{self, Existing, File, Mode};
 use meshpki::bundle::{self, Files};
 use meshpki::{Certificate, PrivateKey, SpiffeId};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The names that a machine's proxy looks for in /etc/certs (Istio
@@ -21,22 +23,23 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// The files of a machine.
-    pub(crate) fn files(&self) -> [File; 3] {
-        let file = |name, text, is_secret| File { name, text, is_secret };
-        [
-            file(KEY, self.key.to_pem(), true),
-            file(CHAIN, pem(&self.chain), false),
-            file(ROOTS, pem(&self.roots), false),
-        ]
+    /// Writes the files of a machine and gives their paths.
+    pub(crate) fn write(&self, folder: &Path, existing: Existing) -> Result<Vec<PathBuf>> {
+        let (key, chain, roots) = (self.key.to_pem(), pem(&self.chain), pem(&self.roots));
+        let files = [
+            File { name: KEY, text: &key, mode: Mode::Secret },
+            File { name: CHAIN, text: &chain, mode: Mode::Public },
+            File { name: ROOTS, text: &roots, mode: Mode::Public },
+        ];
+        folder::write(folder, &files, existing)
     }
 
     /// A Secret in the workload's namespace.
     pub(crate) fn secret(&self, name: &str) -> Value {
         let files = Files::from([
-            ("tls.crt".to_owned(), pem(&self.chain)),
-            ("tls.key".to_owned(), self.key.to_pem()),
-            ("ca.crt".to_owned(), pem(&self.roots)),
+            ("tls.crt", pem(&self.chain)),
+            ("tls.key", self.key.to_pem()),
+            ("ca.crt", pem(&self.roots)),
         ]);
         let namespace = self.identity.namespace();
         let mut secret = bundle::to_secret(name, namespace, "kubernetes.io/tls", &files);

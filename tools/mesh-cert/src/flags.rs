@@ -1,14 +1,14 @@
 //! The flags, and which of them belong to what.
 
 use crate::check::{self, Check};
-use crate::lifetime::Lifetime;
 use crate::name;
 use clap::{Args as Flags, Parser, ValueEnum};
 use jiff::Timestamp;
+use meshcore::folder::Existing;
 use meshcore::input::Input;
 use meshcore::{DnsLabel, Error, Result};
 use meshpki::issue::{Role, WorkloadSpec};
-use meshpki::{KeyKind, SpiffeId};
+use meshpki::{KeyKind, Lifetime, SpiffeId};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -180,6 +180,13 @@ fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "is no time, such as 2026-01-31T12:00:00Z".to_owned())
 }
 
+impl Making {
+    /// What becomes of files that are there.
+    pub(crate) fn existing(&self) -> Existing {
+        if self.force { Existing::Replace } else { Existing::Keep }
+    }
+}
+
 impl Args {
     /// Refuses flags that what is to be done knows nothing of.
     pub(crate) fn check(&self) -> Result<()> {
@@ -251,7 +258,7 @@ impl Args {
         Ok(WorkloadSpec {
             dns: making.dns.clone(),
             key: making.key.unwrap_or(KeyKind::EcdsaP256),
-            lifetime: Duration::from_secs(making.lifetime.unwrap_or(Lifetime::DAY).seconds()),
+            lifetime: making.lifetime.unwrap_or(Lifetime::DAY).into(),
             backdate: BACKDATE,
             role: self.role(),
             ..WorkloadSpec::new(identity)

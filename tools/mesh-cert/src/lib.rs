@@ -6,7 +6,6 @@ mod credential;
 mod file;
 mod flags;
 mod folder;
-mod lifetime;
 mod name;
 mod presented;
 mod verify;
@@ -39,13 +38,13 @@ fn issue(args: &Args, console: &Console) -> Result<Outcome> {
     }
     if let Some(folder) = &making.out {
         let names = [credential::KEY, credential::CHAIN, credential::ROOTS];
-        folder::check(folder, &names, making.force)?;
+        folder::check(folder, &names, making.existing())?;
     }
     let now = args.now()?;
     let credential = Authority::read(args, now, console)?.issue(&spec, now)?;
     Ok(Outcome::done(match (&making.out, &making.secret_name) {
         (Some(folder), _) => {
-            let paths = folder::write(folder, &credential.files())?;
+            let paths = credential.write(folder, making.existing())?;
             paths
                 .iter()
                 .fold(String::new(), |out, path| out + &visible(&path.display().to_string()) + "\n")

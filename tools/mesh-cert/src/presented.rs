@@ -93,7 +93,7 @@ impl Presented {
             .map_err(|reason| Error::data(format!("the Secret {reason}")).at(place))?;
         let at = |name: &str| format!("{place}: .data[{name}]");
         let read = |name: &str| {
-            let text = files.get(name).map_or("", |text| text);
+            let text = files.get(name).unwrap_or_default();
             Certificate::all_from_pem(text).map_err(|reason| Error::data(reason).at(at(name)))
         };
         let metadata = &secret["metadata"];

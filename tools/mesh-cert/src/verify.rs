@@ -2,13 +2,12 @@
 
 use crate::check::{self, Check};
 use crate::file;
-use crate::lifetime::Lifetime;
 use crate::presented::Presented;
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
 use meshpki::chain::{self, Problem, Usage};
 use meshpki::issue::Role;
-use meshpki::{Certificate, KeyAlgorithm, KeyUsage, San, SpiffeId, date, sample};
+use meshpki::{Certificate, KeyAlgorithm, KeyUsage, Lifetime, San, SpiffeId, date, sample};
 use serde_json::{Value, json};
 
 /// What is expected of a workload's certificate.
@@ -120,7 +119,7 @@ impl Judge<'_> {
         let Some(first) = first else { return vec![] };
         let left = first.not_after() - expected.at;
         let within = match expected.within {
-            Some(within) => i64::try_from(within.seconds()).unwrap_or(i64::MAX),
+            Some(within) => within.seconds(),
             None => (leaf.not_after() - leaf.not_before()) / 10,
         };
         if left < 0 || left > within {

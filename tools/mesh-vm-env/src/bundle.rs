@@ -1,5 +1,6 @@
 //! The files of one machine, together.
 
+use meshcore::folder::{File, Mode};
 use std::collections::BTreeMap;
 use tar::{Builder, EntryType, Header};
 
@@ -16,30 +17,22 @@ pub const ROOT_CERT: &str = "root-cert.pem";
 
 /// Files by name. No `Debug`: one is a secret.
 #[derive(Default)]
-pub struct Bundle(BTreeMap<&'static str, File>);
-
-/// One file.
-pub struct File {
-    /// Permissions.
-    pub mode: u32,
-    /// All of it.
-    pub text: String,
-}
+pub struct Bundle(BTreeMap<&'static str, (Mode, String)>);
 
 impl Bundle {
     /// Adds a file that everybody may read.
     pub fn add(&mut self, name: &'static str, text: String) {
-        self.0.insert(name, File { mode: 0o644, text });
+        self.0.insert(name, (Mode::Public, text));
     }
 
     /// Adds a file for its owner alone.
     pub fn add_secret(&mut self, name: &'static str, text: String) {
-        self.0.insert(name, File { mode: 0o600, text });
+        self.0.insert(name, (Mode::Secret, text));
     }
 
     /// The files in the order of their names.
-    pub fn files(&self) -> impl Iterator<Item = (&'static str, &File)> {
-        self.0.iter().map(|(name, file)| (*name, file))
+    pub fn files(&self) -> impl Iterator<Item = File<'_>> {
+        self.0.iter().map(|(name, (mode, text))| File { name, text, mode: *mode })
     }
 
     /// All files as a tar archive of root's, without times: the same files, the same bytes. It is
@@ -50,18 +43,18 @@ impl Bundle {
     #[must_use]
     pub fn tar(&self) -> String {
         let mut archive = Builder::new(Vec::new());
-        for (name, file) in self.files() {
+        for File { name, text, mode } in self.files() {
             let mut header = Header::new_ustar();
             header.set_entry_type(EntryType::Regular);
-            header.set_mode(file.mode);
+            header.set_mode(mode.bits());
             header.set_uid(0);
             header.set_gid(0);
             header.set_mtime(0);
             header.set_username("root").expect("the name is short");
             header.set_groupname("root").expect("the name is short");
-            header.set_size(file.text.len() as u64);
+            header.set_size(text.len() as u64);
             archive
-                .append_data(&mut header, name, file.text.as_bytes())
+                .append_data(&mut header, name, text.as_bytes())
                 .expect("memory takes every write");
         }
         let bytes = archive.into_inner().expect("memory takes every write");
@@ -101,7 +94,7 @@ mod tests {
         }
         let expected: Vec<_> = bundle()
             .files()
-            .map(|(name, file)| (name.to_owned(), file.mode, file.text.clone()))
+            .map(|file| (file.name.to_owned(), file.mode.bits(), file.text.to_owned()))
             .collect();
         assert_eq!(read, expected);
         let modes: Vec<_> = read.iter().map(|(name, mode, _)| (name.as_str(), *mode)).collect();

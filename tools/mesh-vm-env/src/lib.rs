@@ -5,7 +5,6 @@ mod check;
 mod current;
 mod environment;
 mod flags;
-mod folder;
 mod gateway;
 mod given;
 mod group;
@@ -23,6 +22,7 @@ use check::{Found, Policy};
 use clap::{Parser, ValueEnum};
 use flags::FailOn;
 use meshcore::finding::{Finding, FindingFormat, Severity};
+use meshcore::folder::{self, Existing};
 use meshcore::input::Input;
 use meshcore::{Console, DnsLabel, Error, Outcome, Result, Verdict, json_lines, visible};
 use meshkube::Access;
@@ -98,7 +98,8 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     Ok(Outcome::done(match folder {
         None => bundle.tar(),
         Some(folder) => {
-            let paths = folder::write(&bundle, folder)?;
+            let files: Vec<_> = bundle.files().collect();
+            let paths = folder::write(folder, &files, Existing::Replace)?;
             let line = |path: &PathBuf| visible(&path.display().to_string()) + "\n";
             paths.iter().map(line).collect()
         }

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn text(bundle: &Bundle, name: &str) -> String {
-        bundle.files().find(|(file, _)| *file == name).unwrap().1.text.clone()
+        bundle.files().find(|file| file.name == name).unwrap().text.to_owned()
     }
 
     #[test]

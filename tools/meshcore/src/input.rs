@@ -1,8 +1,10 @@
 //! Reading: JSON, NDJSON, arrays, `List`s and YAML streams, from standard input or `-f FILE`,
 //! detected and never asked for; every error names source, document and field.
 
+mod capture;
 mod type_meta;
 
+pub use capture::OneCapture;
 pub use type_meta::TypeMeta;
 
 use crate::{Error, Result};
@@ -27,6 +29,8 @@ pub struct Source {
     pub name: String,
     /// UTF-8 without a byte order mark.
     pub text: String,
+    /// Documents that stood before it in the same stream.
+    before: usize,
 }
 
 /// One object out of a source, as JSON text whatever the source was written in.
@@ -102,7 +106,18 @@ impl Source {
                 .at(&name)
                 .hint("did the command that should have written it fail?"));
         }
-        Ok(Self { name, text })
+        Ok(Self { name, text, before: 0 })
+    }
+
+    /// The same as a part of a stream, with this many documents before it.
+    #[must_use]
+    pub fn after(mut self, documents: usize) -> Self {
+        self.before = documents;
+        self
+    }
+
+    fn place(&self, document: usize) -> String {
+        format!("{}: document {}", self.name, self.before + document + 1)
     }
 
     /// The objects in it, in order; arrays and Kubernetes `List`s give their items.
@@ -130,7 +145,7 @@ impl Source {
         if let Some((path, items)) =
             array.map(|items| ("", items)).or_else(|| Some((".items", list()?)))
         {
-            let place = format!("{}: document 1", self.name);
+            let place = self.place(0);
             for (i, item) in items.into_iter().enumerate() {
                 flatten(&place, &format!("{path}[{i}]"), item, &mut documents)?;
             }
@@ -138,7 +153,7 @@ impl Source {
         }
         let values = serde_json::Deserializer::from_str(&self.text).into_iter::<&RawValue>();
         for (i, value) in values.enumerate() {
-            let place = format!("{}: document {}", self.name, i + 1);
+            let place = self.place(i);
             let value = value.map_err(|e| Error::data(format!("is not JSON: {e}")).at(&place))?;
             flatten(&place, "", value, &mut documents)?;
         }
@@ -148,7 +163,7 @@ impl Source {
     fn yaml_documents(&self) -> Result<Vec<Document<'_>>> {
         let mut documents = Vec::new();
         for (i, document) in serde_yaml::Deserializer::from_str(&self.text).enumerate() {
-            let place = format!("{}: document {}", self.name, i + 1);
+            let place = self.place(i);
             let not_yaml = |e: serde_yaml::Error| Error::data(format!("is not YAML: {e}"));
             let mut value =
                 serde_yaml::Value::deserialize(document).map_err(|e| not_yaml(e).at(&place))?;

@@ -21,7 +21,9 @@ pub fn suite(name: &str, cases: &[Case]) -> String {
         escaped(name),
         cases.len()
     );
-    cases.iter().for_each(|case| out += &element(case));
+    for case in cases {
+        out += &element(case);
+    }
     out += "</testsuite>\n";
     out
 }

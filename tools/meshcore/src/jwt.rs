@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// The claims worth knowing, of both kinds of tokens: those of token Secrets
@@ -169,6 +169,30 @@ pub fn fingerprint(token: &str) -> String {
     digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
+/// A token that says the same, has the same fingerprint and opens nothing.
+#[must_use]
+pub fn without_signature(claims: Option<&JwtClaims>, fingerprint: &str) -> String {
+    let mark = format!("{REDACTED}{fingerprint}");
+    let Some(claims) = claims else { return mark };
+    let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_second);
+    let account = claims.account.as_ref();
+    let payload = json!({
+        "iss": claims.issuer,
+        "sub": claims.subject,
+        "aud": claims.audiences,
+        "exp": seconds(claims.expires),
+        "nbf": seconds(claims.not_before),
+        "iat": seconds(claims.issued),
+        "kubernetes.io": {
+            "serviceaccount": account.map(|account| json!({"name": account.name, "uid": account.uid})),
+            "secret": claims.secret.as_ref().map(|name| json!({"name": name})),
+            "pod": claims.pod.as_ref().map(|name| json!({"name": name})),
+        },
+    });
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{mark}", part(&json!({"alg": "none"})), part(&payload))
+}
+
 /// What stands before the fingerprint of a token that was redacted.
 const REDACTED: &str = "redacted-";
 
@@ -232,6 +256,26 @@ mod tests {
                 "notBefore": "2025-12-31T23:00:00Z", "pod": "p",
                 "account": {"namespace": "n", "name": "a", "uid": "u"},
             })
+        );
+    }
+
+    #[test]
+    fn a_token_without_its_signature_says_the_same() {
+        let claims = read(&json!({
+            "aud": ["a", "b"], "iss": "i", "exp": 1_767_225_600, "iat": 1_767_222_000,
+            "nbf": 1_767_222_000, "sub": "system:serviceaccount:n:a",
+            "kubernetes.io": {"serviceaccount": {"name": "a", "uid": "u"}, "pod": {"name": "p"},
+                "secret": {"name": "s"}},
+        }));
+        let token = without_signature(Some(&claims), "0123456789ab");
+        assert_eq!(JwtClaims::read(&token), Some(claims));
+        assert_eq!(fingerprint(&token), "0123456789ab");
+        let nothing = JwtClaims::default();
+        assert_eq!(JwtClaims::read(&without_signature(Some(&nothing), "0")), Some(nothing));
+        let opaque = without_signature(None, "0123456789ab");
+        assert_eq!(
+            (JwtClaims::read(&opaque), fingerprint(&opaque).as_str()),
+            (None, "0123456789ab")
         );
     }
 

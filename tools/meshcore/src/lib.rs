@@ -9,6 +9,7 @@ mod console;
 pub mod credentials;
 mod error;
 pub mod finding;
+pub mod folder;
 pub mod input;
 mod istio;
 pub mod junit;

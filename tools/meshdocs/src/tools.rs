@@ -44,6 +44,7 @@ pub fn all() -> Vec<Tool> {
             "mesh-install-gen",
             "mesh-lbaddr",
         ]),
+        tool::<mesh_graph::Args>().see_also(&["mesh-capture", "mesh-check", "mesh-clusters"]),
         tool::<mesh_id::Args>()
             .codes(&[("1", "Clusters collide, or an ID cannot be used: the findings are written.")])
             .see_also(&["mesh-clusters", "mesh-gateway-gen", "mesh-install-gen"]),
@@ -58,6 +59,9 @@ pub fn all() -> Vec<Tool> {
             .codes(&[("1", "The load is not balanced as it should be.")])
             .see_also(&["mesh-probe", "mesh-sample"]),
         tool::<mesh_nettags::Args>().see_also(&["mesh-clusters", "mesh-firewall"]),
+        tool::<mesh_plan::Args>()
+            .codes(&[("1", "Steps are missing.")])
+            .see_also(&["mesh-capture", "mesh-check", "mesh-graph"]),
         tool::<mesh_probe::Args>()
             .codes(&[
                 ("0", "Done, whatever the replies."),

@@ -8,10 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Index;
 use zeroize::Zeroizing;
 
-/// Texts by the names that they have as files in a folder and as keys in a Secret.
-pub type Files = BTreeMap<String, Zeroizing<String>>;
+/// Texts by the names that they have as files in a folder and as keys in a Secret. No `Debug`:
+/// there are keys among them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Files(BTreeMap<String, Zeroizing<String>>);
 
 /// The CA's certificate.
 pub const CA_CERT: &str = "ca-cert.pem";
@@ -55,14 +58,64 @@ pub enum BundleError {
     },
 }
 
+impl Files {
+    /// Adds a text, or puts it in the place of that with its name.
+    pub fn insert(&mut self, name: impl Into<String>, text: Zeroizing<String>) {
+        self.0.insert(name.into(), text);
+    }
+
+    /// Takes a text out.
+    pub fn remove(&mut self, name: &str) -> Option<Zeroizing<String>> {
+        self.0.remove(name)
+    }
+
+    /// The text of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|text| text.as_str())
+    }
+
+    /// Whether there is a text of that name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Names and texts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+}
+
+/// The text of that name, which has to be there.
+impl Index<&str> for Files {
+    type Output = str;
+
+    fn index(&self, name: &str) -> &str {
+        &self.0[name]
+    }
+}
+
+impl<N: Into<String>> FromIterator<(N, Zeroizing<String>)> for Files {
+    fn from_iter<I: IntoIterator<Item = (N, Zeroizing<String>)>>(files: I) -> Self {
+        Self(files.into_iter().map(|(name, text)| (name.into(), text)).collect())
+    }
+}
+
+impl<N: Into<String>, const LEN: usize> From<[(N, Zeroizing<String>); LEN]> for Files {
+    fn from(files: [(N, Zeroizing<String>); LEN]) -> Self {
+        files.into_iter().collect()
+    }
+}
+
 impl CaBundle {
     /// Reads the four texts, or the three of TLS style; others are passed over. Whether they
     /// belong together is not asked: see [`CaBundle::check`] and [`CaBundle::into_signer`].
     pub fn from_files(files: &Files) -> Result<Self, BundleError> {
-        let is_tls = files.contains_key(TLS_NAMES[0]);
+        let is_tls = files.contains(TLS_NAMES[0]);
         let names: &[&'static str] = if is_tls { &TLS_NAMES } else { &NAMES };
         let missing: Vec<&'static str> =
-            names.iter().copied().filter(|name| !files.contains_key(*name)).collect();
+            names.iter().copied().filter(|name| !files.contains(name)).collect();
         if missing.len() == names.len() {
             return Err(BundleError::Absent);
         }
@@ -99,10 +152,10 @@ impl CaBundle {
         let all =
             |list: &[Certificate]| Zeroizing::new(list.iter().map(Certificate::to_pem).collect());
         Files::from([
-            (CA_CERT.to_owned(), Zeroizing::new(self.ca_cert.to_pem())),
-            (CA_KEY.to_owned(), self.ca_key.to_pem()),
-            (ROOT_CERT.to_owned(), all(&self.root_cert)),
-            (CERT_CHAIN.to_owned(), all(&self.cert_chain)),
+            (CA_CERT, Zeroizing::new(self.ca_cert.to_pem())),
+            (CA_KEY, self.ca_key.to_pem()),
+            (ROOT_CERT, all(&self.root_cert)),
+            (CERT_CHAIN, all(&self.cert_chain)),
         ])
     }
 
@@ -122,7 +175,7 @@ pub fn from_secret(secret: &Value) -> Result<Files, String> {
     if secret["kind"] != "Secret" {
         return Err("is none: its kind is another one".to_owned());
     }
-    let mut files = Files::new();
+    let mut files = Files::default();
     for (key, value) in entries(&secret["data"])? {
         let text = value.as_str().ok_or_else(|| format!("has a .data[{key}] that is no text"))?;
         let bytes = STANDARD
@@ -130,14 +183,14 @@ pub fn from_secret(secret: &Value) -> Result<Files, String> {
             .map_err(|_| format!("has a .data[{key}] that is not base64"))?;
         // Other keys may hold anything.
         if let Ok(text) = String::from_utf8(bytes) {
-            files.insert(key.clone(), Zeroizing::new(text));
+            files.insert(key, Zeroizing::new(text));
         }
     }
     // The API server lets stringData win.
     for (key, value) in entries(&secret["stringData"])? {
         let text =
             value.as_str().ok_or_else(|| format!("has a .stringData[{key}] that is no text"))?;
-        files.insert(key.clone(), Zeroizing::new(text.to_owned()));
+        files.insert(key, Zeroizing::new(text.to_owned()));
     }
     Ok(files)
 }
@@ -155,7 +208,7 @@ fn entries(value: &Value) -> Result<impl Iterator<Item = (&String, &Value)>, Str
 pub fn to_secret(name: &str, namespace: &str, kind: &str, files: &Files) -> Value {
     let data: Map<String, Value> = files
         .iter()
-        .map(|(key, text)| (key.clone(), Value::from(STANDARD.encode(text.as_bytes()))))
+        .map(|(key, text)| (key.to_owned(), Value::from(STANDARD.encode(text))))
         .collect();
     json!({
         "apiVersion": "v1",

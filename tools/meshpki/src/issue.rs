@@ -2,7 +2,7 @@
 
 mod text;
 
-use crate::{Certificate, KeyKind, KeyUsage, PrivateKey, San, SpiffeId, date};
+use crate::{Certificate, KeyKind, KeyUsage, Lifetime, PrivateKey, San, SpiffeId, date};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -112,9 +112,6 @@ pub fn ca_key_usage() -> BTreeSet<KeyUsage> {
     ])
 }
 
-/// Ten years of 365 days: what tools/certs gives its CAs.
-pub const CA_LIFETIME: Duration = Duration::from_secs(3650 * 24 * 3600);
-
 impl CaSpec {
     /// The root of tools/certs.
     #[must_use]
@@ -126,7 +123,7 @@ impl CaSpec {
                 locality: None,
             },
             key: KeyKind::Rsa4096,
-            lifetime: CA_LIFETIME,
+            lifetime: Lifetime::DECADE.into(),
             backdate: Duration::ZERO,
             path_len: None,
             san: Vec::new(),
@@ -159,7 +156,7 @@ impl WorkloadSpec {
             dns: Vec::new(),
             subject: Subject::default(),
             key: KeyKind::EcdsaP256,
-            lifetime: Duration::from_secs(24 * 3600),
+            lifetime: Lifetime::DAY.into(),
             backdate: Duration::ZERO,
             role: Role::Both,
         }

@@ -11,6 +11,7 @@ mod der;
 mod extension;
 pub mod issue;
 mod key;
+mod lifetime;
 mod pem;
 pub mod sample;
 mod signature;
@@ -19,6 +20,7 @@ mod spiffe;
 pub use certificate::Certificate;
 pub use extension::{ExtendedKeyUsage, KeyUsage, San};
 pub use key::{KeyAlgorithm, KeyKind, PrivateKey};
+pub use lifetime::Lifetime;
 pub use signature::SignatureError;
 pub use spiffe::{SpiffeId, check_trust_domain};
 

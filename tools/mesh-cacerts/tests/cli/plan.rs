@@ -4,7 +4,6 @@
 use crate::{folder, output};
 use assert_cmd::cargo::{cargo_bin, cargo_bin_cmd};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -48,10 +47,12 @@ awk '
 '
 "#;
 
+/// A process of its own writes it: what another test's thread starts meanwhile would hold a file
+/// of this process open for a moment, and it could not be executed.
 fn program(dir: &Path, name: &str, text: &str) {
-    let path = dir.join(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = "cat >\"$0\" && chmod 755 \"$0\"";
+    let mut sh = assert_cmd::Command::new("sh");
+    sh.args(["-c", script, name]).current_dir(dir).write_stdin(text).assert().success();
 }
 
 fn shell(dir: &Path, script: &str) -> String {

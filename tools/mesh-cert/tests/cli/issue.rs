@@ -125,9 +125,9 @@ fn the_ca_from_a_secret() {
     // A Secret of cert-manager.
     let text = |name: &str| Zeroizing::new(bed.read(&format!("ca/{name}")));
     let tls = Files::from([
-        ("tls.crt".into(), text("ca-cert.pem")),
-        ("tls.key".into(), text("ca-key.pem")),
-        ("ca.crt".into(), text("root-cert.pem")),
+        ("tls.crt", text("ca-cert.pem")),
+        ("tls.key", text("ca-key.pem")),
+        ("ca.crt", text("root-cert.pem")),
     ]);
     let tls = bundle::to_secret("cacerts", "istio-system", "kubernetes.io/tls", &tls);
     bed.tool(&format!("{make} four")).write_stdin(tls.to_string()).assert().success();
@@ -205,7 +205,10 @@ fn a_secret_for_the_workload() {
         })
     );
     let files = bundle::from_secret(&secret).unwrap();
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["ca.crt", "tls.crt", "tls.key"]);
+    assert_eq!(
+        files.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["ca.crt", "tls.crt", "tls.key"]
+    );
     assert_eq!(Certificate::all_from_pem(&files["tls.crt"]).unwrap().len(), 2);
 
     let yaml = bed.tool(&make).assert().success();

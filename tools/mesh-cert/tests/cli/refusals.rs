@@ -145,7 +145,7 @@ fn lives_within_that_of_the_ca() {
     let end = "which ends at 2026-01-31T00:00:00Z";
     let long = format!("{make} --lifetime 721h");
     refused(&bed, &long, 3, end);
-    refused(&bed, &long, 3, "hint: --lifetime 720h is the longest");
+    refused(&bed, &long, 3, "hint: --lifetime 30d is the longest");
     for (at, says) in [
         ("2026-01-31T00:00:01Z", "expired at 2026-01-31T00:00:00Z"),
         ("2025-12-31T23:59:59Z", "is not valid before 2026-01-01T00:00:00Z"),
@@ -155,7 +155,7 @@ fn lives_within_that_of_the_ca() {
         bed.run(&words).assert().code(3).stdout(is_empty()).stderr(contains(says));
     }
     assert!(!bed.path("certs").exists());
-    bed.tool(&format!("{make} --lifetime 720h")).assert().success();
+    bed.tool(&format!("{make} --lifetime 30d")).assert().success();
     bed.tool(&format!("verify --dir certs --spiffe {VM}")).assert().success().stdout("");
 }
 

@@ -42,7 +42,7 @@ impl Default for Case {
 }
 
 impl Case {
-    fn files(self) -> (BTreeMap<&'static str, String>, Vec<Message>) {
+    fn files(self) -> (BTreeMap<String, String>, Vec<Message>) {
         let group: Group = serde_json::from_value::<Manifest>(self.group).unwrap().into();
         let mut proxy = Proxy::of_mesh(self.mesh, "map").unwrap();
         for text in &group.proxy_configs {
@@ -59,7 +59,10 @@ impl Case {
         let istiod = Istiod::new("istio-system", self.revision);
         let gateway = self.gateway.parse().unwrap();
         let (bundle, warnings) = files(&machine, proxy, &istiod, gateway, "PEM").unwrap();
-        (bundle.files().map(|(name, file)| (name, file.text.clone())).collect(), warnings)
+        (
+            bundle.files().map(|file| (file.name.to_owned(), file.text.to_owned())).collect(),
+            warnings,
+        )
     }
 
     fn variables(self) -> BTreeMap<String, String> {

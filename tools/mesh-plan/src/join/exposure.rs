@@ -1,0 +1,78 @@
+//! What gateways give access to.
+
+use super::Plan;
+use super::roots::namespace_flag;
+use crate::command::{on, pipe};
+use crate::file::Exposure;
+use crate::step::{Stage, Step};
+use crate::wanted::{Member, Wanted};
+use meshcore::shell::command_line;
+use meshstate::{ClusterState, IstioGateway, Listener, Resource};
+
+/// Port of istiod's clients.
+const XDS: u16 = 15012;
+
+/// Services are exposed where there is a gateway; istiod where the file says so.
+pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
+    let members: Vec<&Member<'_>> = wanted.gateways().collect();
+    for member in &members {
+        if wanted.expose.contains(&Exposure::Services) {
+            expose(wanted, member, Exposure::Services, plan);
+        }
+    }
+    if wanted.expose.contains(&Exposure::Istiod) {
+        // Machines come from outside also where there is one network.
+        let all = if members.is_empty() { wanted.members.iter().collect() } else { members };
+        for member in all {
+            expose(wanted, member, Exposure::Istiod, plan);
+        }
+    }
+}
+
+fn expose(wanted: &Wanted<'_>, member: &Member<'_>, what: Exposure, plan: &mut Plan) {
+    let known = member.knows(Resource::IstioGateways);
+    let (name, missing) = match what {
+        Exposure::Services => ("services", "no Gateway passes services of the mesh through"),
+        Exposure::Istiod => ("istiod", "no Gateway has istiod's port 15012"),
+    };
+    let why = match known {
+        Ok(state) if exposed(state, what).is_some() => return,
+        Ok(_) => missing.to_owned(),
+        // An installed Istio has the kind; without it nothing is exposed.
+        Err(reason) => format!("whether they are is not known: {reason}"),
+    };
+    let made = command_line(generate(wanted, member, what));
+    let text = format!("expose {name} on the gateway");
+    let command = pipe([made.clone(), on(&[member], ["mesh-apply"])]);
+    let undo = pipe([made, on(&[member], ["mesh-apply", "--delete"])]);
+    plan.steps.push(Step::on(member, Stage::Exposure, text, why, command).undone_by(undo));
+}
+
+/// The first of Istio's gateways that gives access.
+pub fn exposed(state: &ClusterState, what: Exposure) -> Option<&IstioGateway> {
+    let is_open = |server: &Listener| match what {
+        Exposure::Services => server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH"),
+        Exposure::Istiod => server.port == XDS,
+    };
+    state.istio_gateways.iter().find(|gateway| gateway.servers.iter().any(is_open))
+}
+
+/// The command that writes the objects.
+pub fn generate(wanted: &Wanted<'_>, member: &Member<'_>, what: Exposure) -> Vec<String> {
+    let what_name = match what {
+        Exposure::Services => "services",
+        Exposure::Istiod => "istiod",
+    };
+    let mut line = vec!["mesh-expose".to_owned(), what_name.to_owned()];
+    let mut flag = |name: &str, value: String| line.extend([name.to_owned(), value]);
+    if let (Exposure::Istiod, Some(revision)) = (what, &member.revision)
+        && revision != "default"
+    {
+        flag("--revision", revision.clone());
+    }
+    if let Some(version) = wanted.version_of(member) {
+        flag("--istio-version", version.to_string());
+    }
+    line.extend(namespace_flag(wanted).map(str::to_owned));
+    line
+}
