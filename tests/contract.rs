@@ -21,7 +21,7 @@ struct Program {
 
 const NAMESPACE: &str = r#"{"kind": "Namespace", "metadata": {"name": "a"}}"#;
 
-const PROGRAMS: [Program; 24] = [
+const PROGRAMS: [Program; 27] = [
     Program {
         name: "mesh-apply",
         answers: None,
@@ -45,9 +45,23 @@ const PROGRAMS: [Program; 24] = [
         asks: None,
     },
     Program {
+        name: "mesh-capture",
+        answers: None,
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: Some(&["--context", "down"]),
+    },
+    Program {
         name: "mesh-cert",
         answers: None,
         reads: Some(&["verify"]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-check",
+        answers: Some((&["--list"], "")),
+        reads: Some(&[]),
         reads_lines: false,
         asks: None,
     },
@@ -138,6 +152,13 @@ const PROGRAMS: [Program; 24] = [
     Program {
         name: "mesh-nettags",
         answers: Some((&[], TAGGED)),
+        reads: Some(&[]),
+        reads_lines: false,
+        asks: None,
+    },
+    Program {
+        name: "mesh-plan",
+        answers: Some((&["--undo"], RECORD)),
         reads: Some(&[]),
         reads_lines: false,
         asks: None,

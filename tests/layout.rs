@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 /// Tools that reach API servers; all others are pure filters.
-const LIVE: [&str; 7] = [
+const LIVE: [&str; 8] = [
     "mesh-apply",
+    "mesh-capture",
     "mesh-label-ns",
     "mesh-lbaddr",
     "mesh-probe",

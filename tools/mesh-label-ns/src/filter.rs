@@ -4,7 +4,7 @@ use crate::change::{Change, Wanted};
 use crate::pod::Pod;
 use crate::simulate::Namespace;
 use crate::webhook::{Configuration, Injectors};
-use meshcore::input::{Document, Source};
+use meshcore::input::{Document, OneCapture, Source};
 use meshcore::selector::Labels;
 use meshcore::{DnsLabel, Error, Result};
 use serde::Deserialize;
@@ -22,6 +22,8 @@ pub struct Stream {
     pub pods: Vec<Pod>,
     /// The injection webhooks, when there was any webhook configuration to find them in.
     pub injectors: Option<Injectors>,
+    /// Whether it is a capture, whose namespaces are not whole.
+    pub is_capture: bool,
 }
 
 /// A namespace of the input and what is to change.
@@ -55,8 +57,12 @@ pub fn read(sources: &[Source], names: &[DnsLabel], wanted: &Wanted) -> Result<S
     let mut namespaces = Vec::new();
     let mut pods = Vec::new();
     let mut configurations: Vec<Configuration> = Vec::new();
+    let mut capture = OneCapture::default();
     for source in sources {
         for document in source.documents()? {
+            if capture.is_header(&document)? {
+                continue;
+            }
             let Object { kind, metadata: Metadata { name, labels, uid } } = document.decode()?;
             match kind.as_str() {
                 "Namespace" if names.is_empty() || names.iter().any(|n| n.as_str() == name) => {
@@ -69,6 +75,7 @@ pub fn read(sources: &[Source], names: &[DnsLabel], wanted: &Wanted) -> Result<S
                 "Namespace" => {}
                 "Pod" => pods.push(document.decode()?),
                 "MutatingWebhookConfiguration" => configurations.push(document.decode()?),
+                _ if capture.is_there() => {}
                 _ => return Err(other_kind(&kind, &document)),
             }
         }
@@ -84,7 +91,7 @@ pub fn read(sources: &[Source], names: &[DnsLabel], wanted: &Wanted) -> Result<S
         return Err(Error::data("there is no namespace in the input").hint(FEED));
     }
     let injectors = (!configurations.is_empty()).then(|| Injectors::new(configurations));
-    Ok(Stream { namespaces, pods, injectors })
+    Ok(Stream { namespaces, pods, injectors, is_capture: capture.is_there() })
 }
 
 fn other_kind(kind: &str, document: &Document<'_>) -> Error {

@@ -53,6 +53,10 @@ fn run_filter(args: &Args, console: &Console) -> Result<Outcome> {
         let cluster = Cluster { context: None, namespaces, pods, injectors };
         return Ok(view::show(view, &[cluster], console));
     }
+    if stream.is_capture && !args.patch {
+        return Err(Error::data("namespaces of a capture are not whole, and cannot be replaced")
+            .hint("--patch writes what changes; --simulate and --restart-list show what follows"));
+    }
     for one in &stream.namespaces {
         tell_of_network(args, &one.name, one.change.moves(), console);
     }

@@ -214,6 +214,21 @@ fn the_simulation_is_a_table_for_people() {
 }
 
 #[test]
+fn a_capture_is_simulated_and_not_written_back() {
+    let header = "apiVersion: meshutils/v1alpha1\nkind: Capture\nmetadata: {name: a}";
+    let capture = [header, &mesh(), "kind: Service\nmetadata: {name: a}"].join("\n---\n");
+    let simulated = |input: String| {
+        let ran = tool(&["--simulate"]).write_stdin(input).assert().success();
+        ran.get_output().stdout.clone()
+    };
+    assert_eq!(simulated(capture.clone()), simulated(mesh()));
+    tool(&["--rev", "canary", "--patch"]).write_stdin(capture.clone()).assert().success();
+    let refusal = predicate::str::contains("namespaces of a capture are not whole")
+        .and(predicate::str::contains("--patch writes"));
+    tool(&["--rev", "canary"]).write_stdin(capture).assert().code(3).stdout("").stderr(refusal);
+}
+
+#[test]
 fn restarts_are_commands() {
     let own =
         "# restart pod/own in namespace other by hand: nothing makes it again when it is deleted\n";

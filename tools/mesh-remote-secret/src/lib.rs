@@ -29,11 +29,13 @@ pub use plugin::Plugin;
 
 use clap::{Parser, ValueEnum};
 use futures::{StreamExt as _, stream};
+use meshcore::folder::{Mode, Stage};
 use meshcore::input::Input;
-use meshcore::{Console, Error, Exit, Outcome, Result, yaml};
+use meshcore::{Console, Error, Exit, Message, Outcome, Result, yaml};
 use meshkube::Access;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use target::Target;
 
 const EXAMPLES: &str = "\
@@ -81,6 +83,9 @@ pub struct Args {
     /// Form of the Secrets: a YAML stream, or a v1 List in JSON
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
+    /// File to write, with mode 0600, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     address: flags::Address,
     #[command(flatten)]
@@ -121,13 +126,19 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     let field = if args.string_data { DataField::StringData } else { DataField::Data };
     let manifests: Vec<_> =
         secrets.iter().map(|secret| secret.manifest(&args.namespace, field)).collect();
-    Ok(Outcome::done(match args.output {
+    let text = match args.output {
         Format::Yaml => yaml::stream(&manifests),
         Format::Json => {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
             format!("{list:#}\n")
         }
-    }))
+    };
+    let Some(file) = &args.out else { return Ok(Outcome::done(text)) };
+    let mut stage = Stage::default();
+    stage.replacement(file, &text, Mode::Secret)?;
+    stage.commit()?;
+    console.note(&Message::new("written").at(file.display()));
+    Ok(Outcome::done(String::new()))
 }
 
 impl Args {

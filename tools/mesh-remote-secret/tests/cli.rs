@@ -220,6 +220,25 @@ fn a_token_secret_is_enough_without_any_server() {
 }
 
 #[test]
+fn a_file_for_it_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, input) = (dir.path().join("secrets.yaml"), token_secret().to_string());
+    let args = ["--name", "c1", "--server", "https://203.0.113.7:6443"];
+    let to_file = ["--out", file.to_str().unwrap()];
+    let stdout = offline(&args, &input).success().get_output().stdout.clone();
+    for _ in 0..2 {
+        let told = predicate::str::contains("secrets.yaml: written");
+        offline(&[&args[..], &to_file].concat(), &input).success().stdout("").stderr(told);
+        assert_eq!(std::fs::read(&file).unwrap(), stdout);
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // What fails leaves the file as it was.
+    offline(&[&args[..2], &to_file].concat(), &input).code(2).stdout("");
+    assert_eq!(std::fs::read(&file).unwrap(), stdout);
+}
+
+#[test]
 fn output_that_cannot_be_written_is_an_error() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mesh-remote-secret"))

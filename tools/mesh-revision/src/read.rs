@@ -1,7 +1,7 @@
 //! Reading objects as kubectl prints them.
 
 use crate::{Channel, Evidence, Injector, Istiod, Managed, Name, Pods, Webhook};
-use meshcore::input::{Document, Source};
+use meshcore::input::{Document, OneCapture, Source};
 use meshcore::{Error, Result};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -45,9 +45,12 @@ struct Condition {
 /// Reads all documents; kinds that tell nothing are passed over.
 pub fn read(sources: &[Source]) -> Result<Evidence> {
     let mut evidence = Evidence::default();
+    let mut capture = OneCapture::default();
     for source in sources {
         for document in source.documents()? {
-            evidence.add(&document)?;
+            if !capture.is_header(&document)? {
+                evidence.add(&document)?;
+            }
         }
     }
     Ok(evidence)
@@ -395,5 +398,14 @@ mod tests {
             assert!(text.starts_with("stdin: document 1: [0]") && text.contains(message), "{text}");
         }
         assert_eq!(try_read(&[json!({"kind": "Service"})]).unwrap(), Evidence::default());
+    }
+
+    #[test]
+    fn a_capture_is_of_one_cluster() {
+        let header = json!({"apiVersion": "meshutils/v1alpha1", "kind": "Capture"});
+        let found = evidence(&[header.clone(), deployment("a", 1, 1)]);
+        assert_eq!(found.deployments.len(), 1);
+        let error = try_read(&[header.clone(), header]).unwrap_err();
+        assert!(error.message().text().contains("capture of a second cluster"), "{error:?}");
     }
 }

@@ -1,36 +1,18 @@
 //! Remote Secrets in, findings out: what istiod would say of them, before it does.
 
-mod answer;
-mod check;
-mod connection;
-mod credentials;
-mod kubeconfig;
-mod lint;
 mod live;
-mod origin;
-mod place;
-mod primary;
-mod rights;
-mod secret;
-mod subject;
-mod validity;
 
-pub use answer::Answer;
-pub use check::Check;
-pub use lint::{Linted, Policy, Remote, lint};
-pub use meshcore::jwt::JwtClaims;
-pub use origin::Origin;
-pub use primary::{Istiod, Primary};
-pub use secret::RemoteSecret;
+pub use meshsecrets::answer::Answer;
+pub use meshsecrets::{Check, Istiod, Linted, Origin, Policy, Primary, Remote, RemoteSecret, lint};
 
 use clap::{Parser, ValueEnum};
-use credentials::When;
 use futures::future::try_join_all;
 use meshcore::finding::{Finding, FindingFormat, Severity};
 use meshcore::input::{Input, Source};
 use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines, visible};
 use meshkube::Access;
 use meshkube::k8s_openapi::jiff::{SignedDuration, Timestamp};
+use meshsecrets::{When, check};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

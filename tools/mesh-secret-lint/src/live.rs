@@ -1,11 +1,5 @@
 //! Reads remote Secrets from clusters, and asks API servers with what is in them.
 
-use crate::answer::{Answer, namespace_to_ask_about, reason_not_to_ask};
-use crate::kubeconfig::of_one;
-use crate::lint::Remote;
-use crate::primary::{Deployment, Istiod, Primary};
-use crate::rights::{self, Right, Rule};
-use crate::secret::{Manifest, RemoteSecret, is_remote};
 use futures::{StreamExt as _, TryStreamExt as _};
 use meshcore::{Error, Result};
 use meshkube::k8s_openapi::api::apps::v1::Deployment as K8sDeployment;
@@ -18,6 +12,12 @@ use meshkube::kube::api::{Api, ListParams, PostParams};
 use meshkube::kube::config::Kubeconfig;
 use meshkube::kube::{self, ResourceExt as _};
 use meshkube::{Access, Connection, innermost};
+use meshsecrets::Remote;
+use meshsecrets::answer::{Answer, namespace_to_ask_about, reason_not_to_ask};
+use meshsecrets::kubeconfig::of_one;
+use meshsecrets::primary::{Deployment, Istiod, Primary};
+use meshsecrets::rights::{self, Right, Rule};
+use meshsecrets::secret::{Manifest, RemoteSecret, is_remote};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -26,9 +26,13 @@ pub fn all() -> Vec<Tool> {
         tool::<mesh_cacerts::Args>()
             .codes(&[("1", "There are findings as severe as --fail-on says, or steps to do.")])
             .see_also(&["mesh-apply", "mesh-cert", "mesh-install-gen"]),
+        tool::<mesh_capture::Args>().see_also(&["kubectl", "mesh-check", "mesh-graph"]),
         tool::<mesh_cert::Args>()
             .codes(&[("1", "There are findings as severe as --fail-on says.")])
             .see_also(&["mesh-cacerts", "mesh-vm-env"]),
+        tool::<mesh_check::Args>()
+            .codes(&[("1", "There are findings as severe as --fail-on says, or a link is broken.")])
+            .see_also(&["mesh-capture", "mesh-graph", "mesh-plan"]),
         tool::<mesh_cidrs::Args>()
             .codes(&[("1", "Ranges overlap, are not covered, or none is free.")])
             .see_also(&["mesh-authnets", "mesh-clusters", "mesh-firewall"]),

@@ -33,39 +33,36 @@ impl Reader {
     /// follows at once.
     pub fn read(&mut self, origin: Origin<'_>, mut input: impl BufRead) -> Result<()> {
         let failed = |error: io::Error| Error::data(error.to_string()).at(origin.name);
-        let (mut number, mut is_empty) = (0, true);
+        let mut documents = 0;
         loop {
             let mut line = Vec::new();
-            number += 1;
             if input.read_until(b'\n', &mut line).map_err(failed)? == 0 {
                 break;
             }
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            is_empty = false;
             if may_be_whole(&line) {
-                let source = Source::new(format!("{}: line {number}", origin.name), line)?;
-                match source.documents() {
-                    Ok(documents) => {
-                        self.add_all(origin, &source, &documents)?;
+                let whole = Source::new(origin.name.to_owned(), line)?.after(documents);
+                match whole.documents() {
+                    Ok(found) => {
+                        self.add_all(origin, &whole, &found)?;
+                        documents += 1;
                         continue;
                     }
-                    Err(error) if is_whole(&source.text) => return Err(error),
-                    Err(_) => line = source.text.into_bytes(),
+                    Err(error) if is_whole(&whole.text) => return Err(error),
+                    Err(_) => line = whole.text.into_bytes(),
                 }
             }
-            let place = match number {
-                1 => origin.name.to_owned(),
-                _ => format!("{}: from line {number} on", origin.name),
-            };
             input.read_to_end(&mut line).map_err(failed)?;
-            let source = Source::new(place, line)?;
-            self.add_all(origin, &source, &source.documents()?)?;
-            break;
+            let rest = Source::new(origin.name.to_owned(), line)?.after(documents);
+            return self.add_all(origin, &rest, &rest.documents()?);
         }
         // An empty stream is the same error everywhere.
-        if is_empty { Source::new(origin.name.to_owned(), Vec::new()).map(drop) } else { Ok(()) }
+        if documents == 0 {
+            Source::new(origin.name.to_owned(), Vec::new())?;
+        }
+        Ok(())
     }
 
     fn add_all(

@@ -22,6 +22,8 @@ pub struct RemoteSecret {
     pub rotate_after: Option<String>,
     /// When it was made.
     pub created: Option<Timestamp>,
+    /// When anybody last wrote it. Plain dumps tell only with `--show-managed-fields`.
+    pub updated: Option<Timestamp>,
     /// By key, which is what istiod calls the cluster: what it leads to, or why istiod cannot
     /// read it (completes "its kubeconfig …").
     pub entries: BTreeMap<String, Result<RemoteCluster, String>>,

@@ -74,6 +74,7 @@ fn remote(secret: Secret) -> RemoteSecret {
         expires: annotation("meshutils/expires"),
         rotate_after: annotation("meshutils/rotate-after"),
         created: metadata.creation_timestamp,
+        updated: metadata.updated(),
         entries: entries.into_iter().map(|(key, bytes)| (key, bytes.and_then(entry))).collect(),
         name: metadata.name,
     }

@@ -108,7 +108,7 @@ fn files_of_one_name_are_of_one_cluster() {
 
     let failed = |files: &[&str]| read(files).unwrap_err().message().text().to_owned();
     let text = failed(&[&format!("a={three}")]);
-    assert!(text.ends_with("line 1: document 1: .items[0]: is of cluster b, not of a"), "{text}");
+    assert!(text.ends_with("document 1: .items[0]: is of cluster b, not of a"), "{text}");
     assert!(failed(&[&three, &three]).ends_with("is the second capture of cluster b"));
     let text = failed(&["/nowhere/x.json"]);
     assert!(text.starts_with("/nowhere/x.json: ") && text.contains("No such file"), "{text}");
@@ -222,12 +222,9 @@ fn errors_say_where() {
         ("", "stdin: is empty"),
         ("\n \n", "stdin: is empty"),
         ("[]", "stdin: holds no objects"),
-        ("{\"name\": \"a\"}", "stdin: line 1: document 1: is neither an object of Kubernetes nor"),
+        ("{\"name\": \"a\"}", "stdin: document 1: is neither an object of Kubernetes nor"),
         ("kind: Config\napiVersion: v1\n", "stdin: document 1: is neither an object of Kubernetes"),
-        (
-            "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}",
-            "line 1: document 1: missing field `metadata`",
-        ),
+        ("{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}", "stdin: document 1: missing field `metadata`"),
         ("{\"apiVersion\":\"x/v1\",\"kind\":\"X\"}", "the input tells of no cluster"),
         ("{\"a\":\n", "stdin: document 1: is not JSON: EOF"),
     ] {
@@ -237,10 +234,14 @@ fn errors_say_where() {
     let port = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"},
         "spec": {"ports": [{"port": "SECRET"}]}});
     let told = error(&format!("{}\n", capture("a", &[service("y"), port])));
-    let place = "stdin: line 1: document 1: .items[2].spec.ports[0].port: ";
+    let place = "stdin: document 1: .items[2].spec.ports[0].port: ";
     assert!(told.starts_with(place) && !told.contains("SECRET"), "{told}");
     let told = error(&format!("{}\nx", capture("a", &[])));
-    assert!(told.starts_with("stdin: from line 2 on: "), "{told}");
+    assert!(told.starts_with("stdin: document 2: "), "{told}");
+    let told = error("{\"a\": 1}\n{\"a\"");
+    assert!(told.starts_with("stdin: document 1: is neither"), "{told}");
+    let told = error(&format!("{}\n{{\"a\"", capture("a", &[])));
+    assert!(told.starts_with("stdin: document 2: is not JSON: EOF"), "{told}");
 }
 
 proptest! {

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of objects: namespace and name.
-type Name = (String, String);
+pub type Name = (String, String);
 
 /// The objects of one cluster.
 #[derive(Debug, Default)]
@@ -47,6 +47,22 @@ struct Metadata {
 }
 
 impl Origin {
+    /// Of UIDs of service accounts, fingerprints of the tokens that Secrets hold, and CA bundles.
+    #[must_use]
+    pub fn new(
+        accounts: BTreeMap<Name, Option<String>>,
+        tokens: BTreeMap<Name, String>,
+        authorities: BTreeSet<Vec<u8>>,
+    ) -> Self {
+        Self { accounts, tokens, authorities }
+    }
+
+    /// Whether it tells nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.tokens.is_empty() && self.authorities.is_empty()
+    }
+
     /// Reads `kubectl get serviceaccounts,secrets,configmaps -n istio-system`; other objects are
     /// passed over.
     pub fn read(source: &Source) -> Result<Self> {
@@ -71,7 +87,7 @@ impl Origin {
                 _ => {}
             }
         }
-        if origin.accounts.is_empty() && origin.tokens.is_empty() && origin.authorities.is_empty() {
+        if origin.is_empty() {
             return Err(Error::data("has no service account, no token secret and no CA")
                 .at(&source.name)
                 .hint("kubectl get serviceaccounts,secrets,configmaps -n istio-system -o json"));

@@ -1,8 +1,8 @@
 //! A primary cluster: one whose istiod reads remote Secrets.
 
 use crate::secret::{Manifest, RemoteSecret};
-use meshcore::input::Source;
 use meshcore::input::null_as_default;
+use meshcore::input::{OneCapture, Source};
 use meshcore::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -101,8 +101,12 @@ impl Primary {
             _name: String,
         }
         let mut primary = Self::default();
+        let mut capture = OneCapture::default();
         for source in sources {
             for document in source.documents()? {
+                if capture.is_header(&document)? {
+                    continue;
+                }
                 let Object { kind, .. } = document.decode()?;
                 match kind.as_str() {
                     "Secret" => {

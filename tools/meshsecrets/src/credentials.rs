@@ -3,10 +3,10 @@
 use crate::check;
 use crate::secret::EXPIRES_ANNOTATION;
 use crate::subject::Subject;
+use jiff::{SignedDuration, Timestamp};
 use meshcore::credentials::User;
 use meshcore::finding::Finding;
 use meshcore::jwt::{JwtClaims, fingerprint};
-use meshkube::k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 /// How far two clocks may differ, as API servers see it.

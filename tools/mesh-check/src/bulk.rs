@@ -1,0 +1,169 @@
+//! What there is much of in a cluster, reduced to what the checks across clusters need.
+
+mod gateway;
+
+pub use gateway::{Address, Gateway, NODE_SELECTOR, gateways};
+
+use crate::why::Name;
+use meshcore::finding::Finding;
+use meshstate::{ClusterState, Owner, Resource, Service, ServicePort};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// What is kept of services, workloads, pods and nodes.
+#[derive(Debug, Default)]
+pub struct Bulk {
+    /// By namespace and name.
+    pub services: BTreeMap<(Arc<str>, Arc<str>), Arc<Definition>>,
+    /// Namespaces where pods have sidecars.
+    pub meshed: BTreeSet<Arc<str>>,
+    /// Services that are gateways into the cluster's network.
+    pub gateways: Vec<Gateway>,
+    /// Regions of its nodes.
+    pub regions: BTreeSet<String>,
+    /// Whether any Service of type `LoadBalancer` has an address: something gives them out.
+    pub has_load_balancers: bool,
+    /// The service that was asked about, where it is here.
+    pub asked: Option<Asked>,
+    /// Findings about the cluster alone, for which all of it is needed.
+    pub findings: Vec<Finding>,
+}
+
+/// A service that somebody wants to know more about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its pods, and how many of them are ready; none where that is not known.
+    pub pods: Option<(usize, usize)>,
+    /// The namespaces that see it (`networking.istio.io/exportTo`).
+    pub export_to: Option<String>,
+}
+
+/// A service as other clusters have to define it, too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Definition {
+    /// Without an address of its own.
+    pub is_headless: bool,
+    /// By name.
+    pub ports: Vec<ServicePort>,
+    /// Which pods it is for.
+    pub selector: Option<meshstate::Selector>,
+    /// Its pods are those of a `StatefulSet`.
+    pub is_stateful: bool,
+    /// It is another name for a host.
+    pub is_alias: bool,
+}
+
+/// Text and definitions that many clusters have.
+#[derive(Debug, Default)]
+pub struct Pool {
+    text: HashSet<Arc<str>>,
+    definitions: BTreeSet<Arc<Definition>>,
+}
+
+impl Pool {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.text.get(text) {
+            return known.clone();
+        }
+        let new: Arc<str> = text.into();
+        self.text.insert(new.clone());
+        new
+    }
+
+    fn definition(&mut self, definition: Definition) -> Arc<Definition> {
+        if let Some(known) = self.definitions.get(&definition) {
+            return known.clone();
+        }
+        let new = Arc::new(definition);
+        self.definitions.insert(new.clone());
+        new
+    }
+}
+
+impl Bulk {
+    /// Takes these lists out of a cluster.
+    #[must_use]
+    pub fn take(state: &mut ClusterState, pool: &mut Pool, asked: Option<&Name>) -> Self {
+        let stateful = stateful(state);
+        let is_stateful = |service: &Service| {
+            let mut sets =
+                stateful.iter().filter(|(namespace, _)| **namespace == *service.meta.namespace);
+            sets.any(|(_, labels)| service.selects(labels))
+        };
+        let mut services = BTreeMap::new();
+        for service in &state.services {
+            let key = (pool.text(&service.meta.namespace), pool.text(&service.meta.name));
+            let definition = Definition::of(service, is_stateful(service));
+            services.insert(key, pool.definition(definition));
+        }
+        let meshed = state.pods.iter().filter(|pod| pod.sidecar.is_some());
+        let bulk = Self {
+            services,
+            meshed: meshed.map(|pod| pod.meta.namespace.clone()).collect(),
+            gateways: gateways(state),
+            regions: state
+                .nodes
+                .iter()
+                .filter_map(|node| node.region().map(str::to_owned))
+                .collect(),
+            has_load_balancers: state.services.iter().any(|service| !service.ingress.is_empty()),
+            asked: asked.and_then(|name| Asked::of(state, name)),
+            findings: crate::injection::findings(state),
+        };
+        state.services = Vec::new();
+        state.workloads = Vec::new();
+        state.pods = Vec::new();
+        state.nodes = Vec::new();
+        state.virtual_services = Vec::new();
+        state.service_entries = Vec::new();
+        bulk
+    }
+
+    /// The definition of a service here.
+    #[must_use]
+    pub fn service(&self, namespace: &str, name: &str) -> Option<&Arc<Definition>> {
+        self.services.get(&(Arc::from(namespace), Arc::from(name)))
+    }
+}
+
+impl Asked {
+    fn of(state: &ClusterState, Name { namespace, name }: &Name) -> Option<Self> {
+        let service = state.service(namespace, name)?;
+        let knows = service.selector.is_some() && state.knows(Resource::Pods);
+        let pods = knows.then(|| {
+            let pods = state.pods_of(service).filter(|pod| pod.is_live());
+            pods.fold((0, 0), |(all, ready), pod| (all + 1, ready + usize::from(pod.is_ready)))
+        });
+        let export_to = service.meta.annotation("networking.istio.io/exportTo");
+        Some(Self { pods, export_to: export_to.map(str::to_owned) })
+    }
+}
+
+/// Namespace and pods' labels of `StatefulSet`s.
+fn stateful(state: &ClusterState) -> Vec<(Arc<str>, Arc<meshcore::selector::Labels>)> {
+    let of_pods = state.pods.iter().filter(|pod| {
+        pod.owner.as_ref().is_some_and(|Owner { kind, .. }| &**kind == "StatefulSet")
+    });
+    let of_pods = of_pods.map(|pod| (pod.meta.namespace.clone(), pod.meta.labels.clone()));
+    let sets = state.workloads.iter().filter(|workload| workload.kind == "StatefulSet");
+    let of_sets = sets.map(|set| (set.meta.namespace.clone(), set.template_labels.clone()));
+    of_pods.chain(of_sets).collect()
+}
+
+impl Definition {
+    fn of(service: &Service, is_stateful: bool) -> Self {
+        let mut ports = service.ports.to_vec();
+        ports.sort();
+        // Each cluster gives out its own.
+        for port in &mut ports {
+            port.node_port = None;
+        }
+        Self {
+            is_headless: service.is_headless,
+            ports,
+            selector: service.selector.clone(),
+            is_stateful,
+            is_alias: service.service_type == meshstate::ServiceType::ExternalName,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The clusters of a mesh, small enough to have hundreds of them at hand.
+
+use crate::bulk::Bulk;
+use crate::command::Way;
+use crate::table::Check;
+use meshcore::Server;
+use meshcore::finding::Finding;
+use meshstate::ClusterState;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// A cluster, without what there is much of in each.
+#[derive(Debug)]
+pub struct Member {
+    /// Its state; of services, workloads, pods and nodes only what [`Member::bulk`] keeps.
+    pub state: ClusterState,
+    /// What is left of these.
+    pub bulk: Bulk,
+    /// How commands reach it.
+    pub way: Way,
+    /// What it is called: one ID, unless it is installed inconsistently or nothing tells.
+    pub ids: Vec<String>,
+    /// The IDs of the clusters that its istiod has credentials for.
+    pub reads: HashSet<Arc<str>>,
+    /// The address to give to others, where the one that its context has leads nowhere for them.
+    pub address: Option<String>,
+}
+
+/// All clusters.
+#[derive(Debug)]
+pub struct Mesh {
+    /// In the input's order.
+    pub members: Vec<Member>,
+    by_id: HashMap<String, Vec<usize>>,
+}
+
+/// A kind and a name: what a finding of a cluster is about.
+pub type Object<'a> = (&'a str, &'a str);
+
+impl Member {
+    /// Puts together what was kept.
+    #[must_use]
+    pub fn new(state: ClusterState, bulk: Bulk) -> Self {
+        let way = Way::to(&state);
+        let read = state.remote_secrets.iter();
+        let read = read.filter(|secret| secret.is_read_in(&state.istio_namespace));
+        let reads = read.flat_map(|secret| secret.entries.keys());
+        let reads = reads.map(|id| Arc::from(id.as_str())).collect();
+        let ids = state.ids().into_iter().map(str::to_owned).collect();
+        Self { state, bulk, way, ids, reads, address: None }
+    }
+
+    /// What to call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// Istio's namespace.
+    #[must_use]
+    pub fn istio_namespace(&self) -> &str {
+        &self.state.istio_namespace
+    }
+
+    /// A finding about it, or about an object in it. `text` goes on after "cluster NAME: ".
+    #[must_use]
+    pub fn finding(
+        &self,
+        check: &Check,
+        object: Option<Object<'_>>,
+        text: &str,
+        mut evidence: Value,
+        fix: String,
+    ) -> Finding {
+        let name = self.name();
+        evidence["cluster"] = json!(name);
+        let object = match object {
+            Some((kind, object)) => format!("{name}: {kind} {object}"),
+            None => name.to_owned(),
+        };
+        let message = format!("cluster {name}: {text}");
+        let Check { code, severity, .. } = *check;
+        Finding { code, severity, object, message, evidence, fix }
+    }
+
+    /// Whether it is known what is in it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.state.is_described()
+    }
+
+    /// Whether its API server did not answer.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.state.header.as_ref().is_some_and(|header| header.unreachable.is_some())
+    }
+
+    /// Whether it has a control plane, its own or one that Google runs.
+    #[must_use]
+    pub fn has_control_plane(&self) -> bool {
+        !self.state.control_planes.is_empty() || !self.state.managed.is_empty()
+    }
+
+    /// Whether its istiod reads remote Secrets. Google's control planes are given credentials in
+    /// other ways, too.
+    #[must_use]
+    pub fn reads_others(&self) -> bool {
+        !self.state.control_planes.is_empty()
+    }
+
+    /// The mesh that it says it is in.
+    #[must_use]
+    pub fn mesh_id(&self) -> Option<&str> {
+        let given = |id: &&str| !id.is_empty();
+        let values = self.state.injector_values.values();
+        let configs = self.state.mesh_configs.values();
+        let of_record = || self.state.record.as_ref()?.mesh_id.as_deref();
+        values
+            .filter_map(|values| values.mesh_id.as_deref())
+            .chain(configs.filter_map(|config| config.mesh_id.as_deref()))
+            .find(given)
+            .or_else(of_record)
+    }
+
+    /// The network that its proxies are told, or else that of istiod's namespace, or of its
+    /// record. None for a cluster in no named network.
+    #[must_use]
+    pub fn network(&self) -> Option<&str> {
+        let given = |network: &&str| !network.is_empty();
+        let told = self.state.injector_values.values().filter_map(|v| v.network.as_deref());
+        let label = || self.state.namespace_network();
+        let of_record = || self.state.record.as_ref()?.network.as_deref();
+        told.into_iter().find(given).or_else(label).or_else(of_record).filter(given)
+    }
+
+    /// The mesh config of a revision, or else the only one.
+    #[must_use]
+    pub fn mesh_config(&self) -> Option<&meshstate::MeshConfig> {
+        let configs = &self.state.mesh_configs;
+        configs.get("default").or_else(|| configs.values().next())
+    }
+}
+
+impl Mesh {
+    /// The mesh of these.
+    #[must_use]
+    pub fn new(mut members: Vec<Member>) -> Self {
+        let addresses: Vec<_> = members.iter().map(|member| address(&members, member)).collect();
+        members.iter_mut().zip(addresses).for_each(|(member, address)| member.address = address);
+        let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, member) in members.iter().enumerate() {
+            for id in &member.ids {
+                by_id.entry(id.clone()).or_default().push(index);
+            }
+        }
+        Self { members, by_id }
+    }
+
+    /// Those that are known to have this ID.
+    pub fn with_id(&self, id: &str) -> impl Iterator<Item = &Member> {
+        self.by_id.get(id).into_iter().flatten().map(|&index| &self.members[index])
+    }
+
+    /// The cluster of this name, ID or context.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Member> {
+        let by_name = self.members.iter().find(|member| member.name() == name);
+        let context = |member: &&Member| {
+            let header = member.state.header.as_ref();
+            let record = member.state.record.as_ref();
+            header.and_then(|header| header.context.as_deref()) == Some(name)
+                || record.and_then(|record| record.context.as_deref()) == Some(name)
+        };
+        by_name.or_else(|| self.with_id(name).next()).or_else(|| self.members.iter().find(context))
+    }
+
+    /// The members of which it is known what is in them.
+    pub fn known(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.is_known())
+    }
+
+    /// Pairs of clusters that are, or are to be, of one mesh.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Member, &Member)> {
+        let after = |i: usize| self.members[i + 1..].iter();
+        let with = move |(i, a)| after(i).map(move |b| (a, b));
+        self.members.iter().enumerate().flat_map(with).filter(|(a, b)| are_of_one_mesh(a, b))
+    }
+
+    /// The others of its mesh.
+    pub fn peers<'a>(&'a self, of: &'a Member) -> impl Iterator<Item = &'a Member> {
+        let is_other = move |peer: &&Member| peer.name() != of.name() && are_of_one_mesh(of, peer);
+        self.members.iter().filter(is_other)
+    }
+}
+
+/// Clusters with two mesh IDs are of two meshes, unless one reads the other.
+fn are_of_one_mesh(a: &Member, b: &Member) -> bool {
+    match (a.mesh_id(), b.mesh_id()) {
+        (Some(one), Some(other)) if one != other => reads(a, b) || reads(b, a),
+        _ => true,
+    }
+}
+
+/// Whether a remote Secret of `reader` has the other's ID.
+#[must_use]
+pub fn reads(reader: &Member, other: &Member) -> bool {
+    other.ids.iter().any(|id| reader.reads.contains(id.as_str()))
+}
+
+/// What the Secrets of most others have, or else its record, or else the cluster's own network.
+fn address(members: &[Member], target: &Member) -> Option<String> {
+    let known = target.state.header.as_ref()?.server.as_deref()?;
+    let is_usable = |url: &str| Server::parse(url).is_ok_and(|s| s.unreachable_because().is_none());
+    if is_usable(known) {
+        return None;
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let entries = members.iter().flat_map(|member| &member.state.remote_secrets);
+    for (key, remote) in entries.flat_map(|secret| &secret.entries) {
+        if let Ok(remote) = remote
+            && target.ids.contains(key)
+            && is_usable(&remote.server)
+        {
+            *counts.entry(&remote.server).or_default() += 1;
+        }
+    }
+    let most = counts.iter().rev().max_by_key(|(_, count)| **count);
+    let recorded = target.state.record.iter().flat_map(|record| &record.endpoints);
+    let recorded = recorded.map(|endpoint| endpoint.url.clone());
+    let within = target.state.api_servers.iter().map(|address| format!("https://{address}"));
+    let most = most.map(|(server, _)| (*server).to_owned());
+    most.into_iter().chain(recorded).chain(within).find(|url| is_usable(url))
+}

@@ -1,0 +1,243 @@
+//! Remote Secrets: whether each control plane has credentials for each other cluster.
+
+mod lint;
+mod missing;
+mod remake;
+
+pub use remake::Remake;
+
+use crate::Judging;
+use crate::identity::ids_twice;
+use crate::member::{Member, Mesh};
+use crate::table::secrets as check;
+use crate::whose::Whose;
+use jiff::Timestamp;
+use meshcore::finding::Finding;
+use meshcore::is_secret_key;
+use meshstate::{Credential, DEFAULT_CLUSTER_ID, RemoteCluster, RemoteSecret};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// All findings about remote Secrets.
+#[must_use]
+pub fn findings(mesh: &Mesh, judging: Judging) -> Vec<Finding> {
+    let whose = Whose::of(mesh);
+    let twice = ids_twice(mesh);
+    // Two clusters with one ID are told by themselves: every Secret for either is doubtful.
+    let is_doubtful = |member: &Member| member.ids.iter().any(|id| twice.contains_key(id.as_str()));
+    let mut found = lint::findings(mesh, &whose, judging);
+    let mut led_astray: BTreeSet<(String, String)> = BTreeSet::new();
+    for member in &mesh.members {
+        found.extend(foreign_account(member));
+        if is_doubtful(member) {
+            continue;
+        }
+        let mut before: Vec<(&RemoteSecret, &str)> = Vec::new();
+        for (secret, key) in entries(member) {
+            let destination = destination(mesh, &whose, member, secret, key);
+            if let Destination::Other(target) = destination {
+                if is_doubtful(target) {
+                    continue;
+                }
+                led_astray.insert((member.name().to_owned(), target.name().to_owned()));
+                found.push(wrong_key(member, secret, key, target));
+            } else if matches!(destination, Destination::Unknown)
+                && is_secret_key(key)
+                && key != DEFAULT_CLUSTER_ID
+            {
+                found.push(unknown(member, secret, key));
+            }
+            found.extend(of_key(mesh, member, secret, key));
+            found.extend(rival(member, secret, key, &destination, &before));
+            before.push((secret, key));
+        }
+    }
+    let is_told = |reader: &Member, target: &Member| {
+        is_doubtful(reader)
+            || is_doubtful(target)
+            || led_astray.contains(&(reader.name().to_owned(), target.name().to_owned()))
+    };
+    found.extend(missing::findings(mesh, is_told));
+    found
+}
+
+/// The entries of the Secrets that istiod reads.
+fn entries(member: &Member) -> impl Iterator<Item = (&RemoteSecret, &str)> {
+    let secrets = member.state.remote_secrets.iter();
+    let read = secrets.filter(|secret| secret.is_read_in(member.istio_namespace()));
+    read.flat_map(|secret| secret.entries.keys().map(move |key| (secret, key.as_str())))
+}
+
+/// Keys that are nobody's ID.
+fn of_key(mesh: &Mesh, member: &Member, secret: &RemoteSecret, key: &str) -> Option<Finding> {
+    // What is wrong with the ID of a cluster is told there.
+    if mesh.with_id(key).next().is_some() {
+        return None;
+    }
+    let object = format!("{}/{}", secret.namespace, secret.name);
+    let (check, text) = if !is_secret_key(key) {
+        (&check::KEY, format!("secret {object}: no Secret can have the key {key:?}"))
+    } else if key == DEFAULT_CLUSTER_ID {
+        let text = "the ID of every cluster without a name".to_owned();
+        (&check::DEFAULT_ID, format!("secret {object}: key {key} is {text}"))
+    } else {
+        return None;
+    };
+    let fix = remake::remove(member, secret, key);
+    Some(member.finding(check, Some(("Secret", &object)), &text, json!({"key": key}), fix))
+}
+
+/// An entry before this one with the same ID, or that leads to the same API server.
+fn rival(
+    member: &Member,
+    secret: &RemoteSecret,
+    key: &str,
+    destination: &Destination<'_>,
+    before: &[(&RemoteSecret, &str)],
+) -> Option<Finding> {
+    let object = format!("{}/{}", secret.namespace, secret.name);
+    let of = |(secret, key): (&'_ RemoteSecret, &str)| secret.entries.get(key)?.clone().ok();
+    let own = of((secret, key));
+    if let Some(other) = before.iter().find(|(_, known)| *known == key) {
+        // The one whose token ends first is the older one.
+        let ends = |remote: Option<RemoteCluster>| {
+            let claims = remote.as_ref().and_then(|remote| remote.credential.claims().cloned());
+            claims.map(|claims| claims.expires.unwrap_or(Timestamp::MAX))
+        };
+        let (older, newer) =
+            if ends(of(*other)) <= ends(own) { (other.0, secret) } else { (secret, other.0) };
+        let text = format!(
+            "secrets {}/{} and {}/{} both have the key {key}: istiod takes the one that it sees first",
+            older.namespace, older.name, newer.namespace, newer.name
+        );
+        let fix = remake::remove(member, older, key);
+        let object = Some(("Secret", object.as_str()));
+        return Some(member.finding(&check::ID_TWICE, object, &text, json!({"key": key}), fix));
+    }
+    // One under a wrong key is told already.
+    if matches!(destination, Destination::Other(_)) {
+        return None;
+    }
+    let own = own?;
+    let same = |other: &RemoteCluster| match (&own.credential, &other.credential) {
+        (Credential::Token { fingerprint, .. }, Credential::Token { fingerprint: other, .. }) => {
+            fingerprint == other
+        }
+        _ => own.server == other.server && own.proxy_url == other.proxy_url,
+    };
+    let (_, other) = before.iter().find(|one| of(**one).is_some_and(|other| same(&other)))?;
+    let text = format!(
+        "secret {object}: key {key} leads where {other} leads: every endpoint there counts twice"
+    );
+    let fix = remake::remove(member, secret, key);
+    let evidence = json!({"key": key, "otherKey": other});
+    Some(member.finding(&check::CLUSTER_TWICE, Some(("Secret", &object)), &text, evidence, fix))
+}
+
+/// Where an entry leads.
+enum Destination<'a> {
+    /// To the cluster with this ID, as far as can be seen.
+    Right,
+    /// To a cluster that has another ID.
+    Other(&'a Member),
+    /// To none that was looked at.
+    Unknown,
+    /// It cannot be told.
+    Unclear,
+}
+
+fn destination<'a>(
+    mesh: &'a Mesh,
+    whose: &Whose<'_>,
+    member: &Member,
+    secret: &RemoteSecret,
+    key: &str,
+) -> Destination<'a> {
+    let Some(Ok(remote)) = secret.entries.get(key) else { return Destination::Unclear };
+    let mut named = mesh.with_id(key);
+    if let Some(index) = whose.is(remote) {
+        let target = &mesh.members[index];
+        if target.ids.is_empty() {
+            return Destination::Unclear;
+        }
+        let is_right = target.ids.iter().any(|id| id == key) && target.name() != member.name();
+        return if is_right { Destination::Right } else { Destination::Other(target) };
+    }
+    if named.next().is_some() {
+        return Destination::Right;
+    }
+    // The name by which people know it, where istiod has another.
+    match mesh.find(key).filter(|target| target.name() != member.name()) {
+        Some(target) if !target.ids.is_empty() => Destination::Other(target),
+        Some(_) => Destination::Unclear,
+        None => Destination::Unknown,
+    }
+}
+
+fn wrong_key(member: &Member, secret: &RemoteSecret, key: &str, target: &Member) -> Finding {
+    let object = format!("{}/{}", secret.namespace, secret.name);
+    let ids = target.ids.join(", ");
+    let remove = remake::remove(member, secret, key);
+    let is_own = member.ids.iter().any(|id| id == key);
+    let check = if is_own { &check::OWN_ID } else { &check::WRONG_KEY };
+    let (text, fix) = if is_own && target.name() != member.name() {
+        let text = format!(
+            "secret {object}: key {key} is istiod's own ID, so it ignores the entry, which leads to {}",
+            target.name()
+        );
+        (text, crate::command::then([remove, Remake::of(target).to(&[member])]))
+    } else if target.name() == member.name() {
+        let text =
+            format!("secret {object}: key {key} leads to the cluster itself, which is {ids}");
+        (text, remove)
+    } else {
+        let text = format!(
+            "secret {object}: key {key} leads to cluster {}, whose istiod is {ids}",
+            target.name()
+        );
+        let has_right = target.ids.iter().any(|id| member.reads.contains(id.as_str()));
+        let make = (!has_right).then(|| Remake::of(target).to(&[member]));
+        (text, crate::command::then([remove].into_iter().chain(make)))
+    };
+    let evidence = json!({"key": key, "leadsTo": target.name(), "clusterId": target.ids});
+    member.finding(check, Some(("Secret", &object)), &text, evidence, fix)
+}
+
+fn unknown(member: &Member, secret: &RemoteSecret, key: &str) -> Finding {
+    let object = format!("{}/{}", secret.namespace, secret.name);
+    let text = format!("secret {object}: cluster {key} is not among those that were looked at");
+    let fix = remake::remove(member, secret, key);
+    let object = Some(("Secret", object.as_str()));
+    member.finding(&check::UNKNOWN_CLUSTER, object, &text, json!({"key": key}), fix)
+}
+
+/// A reader account without the marks of Helm, where Istio was installed by it.
+fn foreign_account(member: &Member) -> Option<Finding> {
+    const RELEASE: &str = "meta.helm.sh/release-name";
+    const NAME: &str = "istio-reader-service-account";
+    let state = &member.state;
+    let by_helm = state.control_planes.iter().any(|plane| plane.meta.annotation(RELEASE).is_some());
+    let account = state.service_accounts.iter().find(|account| account.meta.name == NAME)?;
+    if !by_helm || account.meta.annotation(RELEASE).is_some() {
+        return None;
+    }
+    let namespace = &*account.meta.namespace;
+    let object = account.meta.object();
+    let text = format!(
+        "service account {object} has no marks of Helm: an installation of the chart istio-base \
+         refuses to take it over"
+    );
+    let words = |verb: &str, marks: &[&str]| {
+        let line = [verb, "serviceaccount", NAME, "-n", namespace]
+            .into_iter()
+            .chain(marks.iter().copied());
+        member.way.kubectl(line.chain(["--overwrite"]))
+    };
+    let release_namespace = format!("meta.helm.sh/release-namespace={namespace}");
+    let fix = crate::command::then([
+        words("label", &["app.kubernetes.io/managed-by=Helm"]),
+        words("annotate", &["meta.helm.sh/release-name=istio-base", &release_namespace]),
+    ]);
+    let object = Some(("ServiceAccount", object.as_str()));
+    Some(member.finding(&check::FOREIGN_ACCOUNT, object, &text, json!({}), fix))
+}

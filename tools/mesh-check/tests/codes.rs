@@ -1,0 +1,242 @@
+//! Every code of the table: a healthy mesh has no finding, and a mesh that is broken in one way has
+//! that finding and no other.
+
+mod mesh;
+
+use assert_cmd::cargo::cargo_bin_cmd;
+use mesh::broken::{ALONG, Case};
+use mesh::{AT, Mesh};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn findings(mesh: &Mesh, args: &[&str]) -> Vec<Value> {
+    let mut tool = cargo_bin_cmd!("mesh-check");
+    let assert = tool
+        .env_clear()
+        .args(["--at", AT, "-o", "json", "-q"])
+        .args(args)
+        .write_stdin(mesh.text())
+        .assert();
+    let output = assert.get_output();
+    assert!(
+        matches!(output.status.code(), Some(0 | 1)),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout.clone()).expect("text");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn codes(findings: &[Value]) -> BTreeSet<&str> {
+    findings.iter().filter_map(|finding| finding["code"].as_str()).collect()
+}
+
+#[test]
+fn a_healthy_mesh_has_no_finding() {
+    let found = findings(&Mesh::healthy(), &["--fail-on", "warning"]);
+    assert_eq!(found, Vec::<Value>::new());
+}
+
+/// Cases that need no more than captures.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    use mesh::broken::{
+        CAPTURES, CONTROL_PLANES, FIREWALLS, GATEWAYS, IDENTITY, INJECTION, LINT, MACHINES,
+        NETWORKS, ROOTS, SECRETS, SERVICES,
+    };
+    [
+        CAPTURES,
+        IDENTITY,
+        CONTROL_PLANES,
+        SECRETS,
+        LINT,
+        ROOTS,
+        NETWORKS,
+        GATEWAYS,
+        FIREWALLS,
+        INJECTION,
+        SERVICES,
+        MACHINES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[test]
+fn a_mesh_that_is_broken_in_one_way_has_that_finding_alone() {
+    let mut wrong = Vec::new();
+    for (code, break_it) in cases() {
+        let mut mesh = Mesh::healthy();
+        break_it(&mut mesh);
+        let found = findings(&mesh, &[]);
+        let along = ALONG.iter().filter(|(of, _)| of == code).map(|(_, along)| *along);
+        let expected: BTreeSet<&str> = along.chain([*code]).collect();
+        let first = found.first().map(|finding| &finding["code"]);
+        if codes(&found) != expected || first != Some(&Value::from(*code)) {
+            let lines = found.iter().map(|f| format!("    {} {}", f["code"], f["message"]));
+            wrong.push(format!("{code}:\n{}", lines.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A finding of --why in a mesh that is broken in one way.
+fn why(mesh: &Mesh, question: [&str; 3]) -> Vec<Value> {
+    let args = [&["--why"], &question[..]].concat();
+    findings(mesh, &args)
+}
+
+/// The code of the link that is broken, and its name.
+fn broken_link(links: &[Value]) -> Option<(String, String)> {
+    let last = links.last().filter(|link| link["holds"] == "no")?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Some((text(&last["link"]), text(&last["finding"]["code"])))
+}
+
+/// Findings that only `--why` has, as it asks for one service.
+const OF_WHY: &[Case] = &[
+    ("MESH0726", |mesh| mesh.remove("cluster2", "Service", "helloworld")),
+    ("MESH0727", |mesh| {
+        let pod = mesh.object("cluster2", "Pod", "helloworld-abc-1");
+        pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+    }),
+    ("MESH0728", |mesh| {
+        let local = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: \
+                     [helloworld.sample.svc.cluster.local]\n";
+        let text = "trustDomain: cluster.local\n";
+        mesh.config("cluster1", "istio", "mesh", text, &(text.to_owned() + local));
+    }),
+];
+
+#[test]
+fn a_service_that_is_not_there_breaks_the_chain() {
+    for (code, break_it) in OF_WHY {
+        let mut mesh = Mesh::healthy();
+        break_it(&mut mesh);
+        let links = why(&mesh, ["cluster1", "cluster2", "helloworld.sample"]);
+        assert_eq!(broken_link(&links), Some(("service".into(), (*code).into())), "{links:?}");
+        assert_eq!(links.len(), 5);
+    }
+    let mut mesh = Mesh::healthy();
+    let service = mesh.object("cluster2", "Service", "helloworld");
+    service["metadata"]["annotations"] = json!({"networking.istio.io/exportTo": "team"});
+    let links = why(&mesh, ["cluster1", "cluster2", "sample/helloworld"]);
+    assert_eq!(broken_link(&links), Some(("service".into(), "MESH0728".into())));
+    let args = ["--why", "cluster1", "cluster2", "sample/helloworld", "--client", "team"];
+    assert_eq!(findings(&mesh, &args)[4]["holds"], "yes");
+}
+
+#[test]
+fn in_a_healthy_mesh_every_link_holds() {
+    for (from, to, way) in
+        [("cluster1", "cluster2", "gateway"), ("cluster2", "cluster3", "network")]
+    {
+        let links = why(&Mesh::healthy(), [from, to, "helloworld.sample"]);
+        assert!(links.iter().all(|link| link["holds"] == "yes"), "{links:?}");
+        assert_eq!((links.len(), &links[6]["link"]), (10, &json!(way)));
+    }
+}
+
+/// The codes that break the chain from cluster1 to cluster2, and where.
+#[test]
+fn the_first_broken_link_is_told() {
+    for (code, link) in [
+        ("MESH0901", "captures"),
+        ("MESH0101", "control plane"),
+        ("MESH0701", "control plane"),
+        ("MESH0473", "credentials"),
+        ("MESH0401", "credentials"),
+        ("MESH0402", "credentials"),
+        ("MESH0422", "credentials"),
+        ("MESH0434", "credentials"),
+        ("MESH0471", "credentials"),
+        ("MESH0531", "trust"),
+        ("MESH0722", "name"),
+        ("MESH0601", "gateway"),
+        ("MESH0725", "encryption"),
+        ("MESH0711", "client"),
+        ("MESH0712", "client"),
+        ("MESH0723", "locality"),
+    ] {
+        let (_, break_it) = cases().find(|(known, _)| *known == code).expect("a case");
+        let mut mesh = Mesh::healthy();
+        break_it(&mut mesh);
+        let links = why(&mesh, ["cluster1", "cluster2", "helloworld.sample"]);
+        assert_eq!(broken_link(&links), Some((link.into(), code.into())), "{links:?}");
+    }
+    // Gateways are broken in cluster1.
+    for code in ["MESH0611", "MESH0612", "MESH0613", "MESH0614", "MESH0617", "MESH0619"] {
+        let (_, break_it) = cases().find(|(known, _)| *known == code).expect("a case");
+        let mut mesh = Mesh::healthy();
+        break_it(&mut mesh);
+        let links = why(&mesh, ["cluster2", "cluster1", "helloworld.sample"]);
+        assert_eq!(broken_link(&links), Some(("gateway".into(), code.into())), "{links:?}");
+        // The other way leads through another gateway.
+        let links = why(&mesh, ["cluster1", "cluster2", "helloworld.sample"]);
+        assert_eq!(broken_link(&links), None, "{code}: {links:?}");
+    }
+}
+
+/// What is wrong with a third cluster does not matter to two.
+#[test]
+fn other_clusters_do_not_break_the_chain() {
+    for code in ["MESH0903", "MESH0106", "MESH0108"] {
+        let (_, break_it) = cases().find(|(known, _)| *known == code).expect("a case");
+        let mut mesh = Mesh::healthy();
+        break_it(&mut mesh);
+        let links = why(&mesh, ["cluster1", "cluster2", "helloworld.sample"]);
+        assert_eq!(broken_link(&links), None, "{code}: {links:?}");
+    }
+    let mut mesh = Mesh::healthy();
+    mesh.remove("cluster1", "Secret", "istio-remote-secret-cluster3");
+    mesh.object("cluster3", "Deployment", "istiod")["status"] = json!({});
+    let links = why(&mesh, ["cluster1", "cluster2", "helloworld.sample"]);
+    assert_eq!(broken_link(&links), None, "{links:?}");
+}
+
+fn with_rules(mesh: &Mesh, rules: &Value) -> Vec<Value> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), rules.to_string()).expect("it is written");
+    findings(mesh, &["--firewall-rules", file.path().to_str().expect("a path")])
+}
+
+/// A rule of the network of cluster2 and cluster3.
+fn rule(name: &str, sources: &[&str], allowed: Value) -> Value {
+    json!({
+        "kind": "compute#firewall", "name": name, "direction": "INGRESS", "priority": 900,
+        "network": "https://www.googleapis.com/compute/v1/projects/p1/global/networks/central",
+        "sourceRanges": sources, "allowed": [allowed],
+        "targetTags": ["gke-cluster2-node", "gke-cluster3-node"],
+    })
+}
+
+#[test]
+fn firewall_rules_are_judged_where_they_are_given() {
+    let pods = rule("pods", &["10.8.0.0/14", "10.12.0.0/14"], json!({"IPProtocol": "tcp"}));
+    let ports = json!({"IPProtocol": "tcp", "ports": ["15017"]});
+    let mut webhook = rule("webhook", &["172.16.0.0/16"], ports.clone());
+    let mut west = rule("west", &["172.16.0.0/16"], ports);
+    west["network"] = json!("projects/p1/global/networks/west");
+    west["targetTags"] = json!([]);
+    let mesh = Mesh::healthy();
+    assert_eq!(with_rules(&mesh, &json!([pods, webhook, west])), Vec::<Value>::new());
+    let found = with_rules(&mesh, &json!([webhook, west]));
+    assert_eq!(codes(&found), BTreeSet::from(["MESH0311"]));
+    let fix = found[0]["fix"].as_str().expect("a command");
+    assert!(
+        fix.starts_with("gcloud compute firewall-rules create istio-multicluster-pods-cluster2 ")
+    );
+    assert!(fix.contains("--source-ranges=10.12.0.0/14 --target-tags=gke-cluster2-node"), "{fix}");
+    webhook["allowed"][0]["ports"] = json!(["443"]);
+    let found = with_rules(&mesh, &json!([pods, webhook, west]));
+    assert_eq!(codes(&found), BTreeSet::from(["MESH0312"]));
+    assert_eq!(with_rules(&mesh, &json!([])).len(), 5);
+}
+
+#[test]
+fn every_code_of_the_table_has_its_case() {
+    let listed = findings(&Mesh::healthy(), &["--list"]);
+    let of_rules = ["MESH0311", "MESH0312"];
+    let cases = cases().chain(OF_WHY).map(|(code, _)| *code);
+    let cases: BTreeSet<&str> = cases.chain(of_rules).collect();
+    assert_eq!(codes(&listed), cases);
+}
