@@ -1,56 +1,39 @@
 //! The table of checks: one row each, with a code that is stable for ever.
 
-use meshcore::finding::Severity;
-use serde::Serialize;
-
-/// A row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Of its findings, and for `--ignore` and `--only`.
-    pub code: &'static str,
-    /// Of its findings.
-    pub severity: Severity,
-    /// What is wrong.
-    pub title: &'static str,
-}
-
-const fn error(code: &'static str, title: &'static str) -> Check {
-    Check { code, severity: Severity::Error, title }
-}
-
-const fn warning(code: &'static str, title: &'static str) -> Check {
-    Check { code, severity: Severity::Warning, title }
-}
+use meshcore::check::Check;
 
 // What istiod verifies, in its order (security/pkg/pki/util/keycertbundle.go, Istio 1.30).
-pub const INCOMPLETE: Check = error("MESH0501", "an incomplete set of files");
-pub const UNREADABLE_CA: Check = error("MESH0502", "a CA certificate that cannot be read");
-pub const NO_ROOT: Check = error("MESH0503", "a root bundle without a certificate");
-pub const NOT_VALID_NOW: Check = error("MESH0504", "a certificate that is not valid now");
+pub const INCOMPLETE: Check = Check::error("MESH0501", "an incomplete set of files");
+pub const UNREADABLE_CA: Check = Check::error("MESH0502", "a CA certificate that cannot be read");
+pub const NO_ROOT: Check = Check::error("MESH0503", "a root bundle without a certificate");
+pub const NOT_VALID_NOW: Check = Check::error("MESH0504", "a certificate that is not valid now");
 pub const NO_WAY_TO_ROOT: Check =
-    error("MESH0505", "a CA certificate that does not lead to its root");
-pub const UNREADABLE_KEY: Check = error("MESH0506", "a key that cannot be read");
-pub const OTHER_KEY: Check = error("MESH0507", "a key of another certificate");
-pub const CRL: Check = error("MESH0508", "a revocation list that istiod does not take");
-pub const NO_CA: Check = error("MESH0509", "a certificate that may sign no others");
+    Check::error("MESH0505", "a CA certificate that does not lead to its root");
+pub const UNREADABLE_KEY: Check = Check::error("MESH0506", "a key that cannot be read");
+pub const OTHER_KEY: Check = Check::error("MESH0507", "a key of another certificate");
+pub const CRL: Check = Check::error("MESH0508", "a revocation list that istiod does not take");
+pub const NO_CA: Check = Check::error("MESH0509", "a certificate that may sign no others");
 
 // What it does not verify, of one cluster.
-pub const CERT_SIGN: Check = error("MESH0511", "a CA without the key usage keyCertSign");
-pub const EXTENDED_USAGE: Check = error("MESH0512", "a CA that may not sign for both ends of TLS");
-pub const WEAK_KEY: Check = error("MESH0513", "a key that is too small");
-pub const NOT_IN_CHAIN: Check = error("MESH0514", "a chain without the CA certificate");
-pub const CHAIN_ORDER: Check = warning("MESH0515", "a chain in another order than leaf to root");
-pub const OTHER_ROOT: Check = warning("MESH0516", "a chain with another root than the bundle's");
-pub const NO_CERTIFICATE: Check = error("MESH0517", "something else among certificates");
-pub const EXPIRES: Check = warning("MESH0518", "a certificate that expires soon");
-pub const SAMPLE: Check = error("MESH0519", "Istio's sample CA, whose key is public");
-pub const FILE_MODE: Check = error("MESH0520", "a key file that others can read");
+pub const CERT_SIGN: Check = Check::error("MESH0511", "a CA without the key usage keyCertSign");
+pub const EXTENDED_USAGE: Check =
+    Check::error("MESH0512", "a CA that may not sign for both ends of TLS");
+pub const WEAK_KEY: Check = Check::error("MESH0513", "a key that is too small");
+pub const NOT_IN_CHAIN: Check = Check::error("MESH0514", "a chain without the CA certificate");
+pub const CHAIN_ORDER: Check =
+    Check::warning("MESH0515", "a chain in another order than leaf to root");
+pub const OTHER_ROOT: Check =
+    Check::warning("MESH0516", "a chain with another root than the bundle's");
+pub const NO_CERTIFICATE: Check = Check::error("MESH0517", "something else among certificates");
+pub const EXPIRES: Check = Check::warning("MESH0518", "a certificate that expires soon");
+pub const SAMPLE: Check = Check::error("MESH0519", "Istio's sample CA, whose key is public");
+pub const FILE_MODE: Check = Check::error("MESH0520", "a key file that others can read");
 
 // What is between clusters, and between a cluster's CA and what its proxies were given.
-pub const NO_TRUST: Check = error("MESH0531", "clusters that do not trust each other");
-pub const ROOTS_DIFFER: Check = warning("MESH0532", "clusters with different root bundles");
-pub const SAME_KEY: Check = warning("MESH0533", "one CA key in several clusters");
-pub const NOT_TAKEN_UP: Check = error("MESH0534", "roots that istiod has not taken up");
+pub const NO_TRUST: Check = Check::error("MESH0531", "clusters that do not trust each other");
+pub const ROOTS_DIFFER: Check = Check::warning("MESH0532", "clusters with different root bundles");
+pub const SAME_KEY: Check = Check::warning("MESH0533", "one CA key in several clusters");
+pub const NOT_TAKEN_UP: Check = Check::error("MESH0534", "roots that istiod has not taken up");
 
 /// The whole table, by code.
 pub const ALL: &[Check] = &[
@@ -81,10 +64,7 @@ pub const ALL: &[Check] = &[
 
 /// Finds a row by its code, for `--ignore` and `--only`.
 pub fn by_code(code: &str) -> Result<Check, String> {
-    ALL.iter()
-        .find(|check| check.code == code)
-        .copied()
-        .ok_or_else(|| "is no code of a check; verify --list-checks shows them".to_owned())
+    meshcore::check::by_code(ALL, code)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The flags, and which of them belong to what.
 
-use crate::check::{self, Check};
+use crate::check;
 use crate::recipe::{self, LIFETIME, Recipe};
 use crate::verify::WITHIN;
 use clap::{Args as Flags, Parser, ValueEnum};
 use jiff::Timestamp;
+use meshcore::check::Check;
+use meshcore::finding::{FindingFormat, Severity};
 use meshcore::input::Input;
 use meshcore::{DnsLabel, Error, Result};
 use meshpki::{KeyKind, Lifetime, San};
@@ -83,6 +85,13 @@ pub(crate) enum Form {
     Lines,
 }
 
+impl Form {
+    /// The form of findings and of the table of checks.
+    pub(crate) fn of_findings(self) -> FindingFormat {
+        if self == Self::Json { FindingFormat::Json } else { FindingFormat::Lines }
+    }
+}
+
 #[derive(Debug, Flags)]
 #[command(next_help_heading = "New certificates (init, rotate)")]
 struct Making {
@@ -124,16 +133,10 @@ pub(crate) struct Judging {
     pub(crate) only: Vec<Check>,
     /// Exit with status 1 at errors only, or at warnings too [default: error]
     #[arg(long, value_enum, value_name = "SEVERITY")]
-    pub(crate) fail_on: Option<FailOn>,
+    pub(crate) fail_on: Option<Severity>,
     /// Write the checks instead: code, severity, title
     #[arg(long, conflicts_with_all = ["files", "dir"])]
     pub(crate) list_checks: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    Error,
-    Warning,
 }
 
 #[derive(Debug, Flags)]

@@ -22,18 +22,18 @@ mod step;
 mod subject;
 mod verify;
 
-pub use check::Check;
 pub use flags::Args;
 pub use found::{Cluster, FileSet, Key, Style};
 pub use input::Clusters;
+pub use meshcore::check::Check;
 pub use verify::{When, verify as findings};
 
-use flags::{FailOn, Form, What};
+use flags::{Form, What};
 use folder::Folders;
 use init::{Issued, Places};
-use meshcore::finding::{Finding, Severity};
+use meshcore::finding::{self, Finding, Severity};
 use meshcore::folder::Stage;
-use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines, visible, yaml};
+use meshcore::{Console, Error, Message, Outcome, Result, json_lines, visible, yaml};
 use meshpki::Certificate;
 use plan::Commands;
 use root::RootDir;
@@ -82,7 +82,7 @@ fn init(args: &Args, console: &Console) -> Result<Outcome> {
 fn verify(args: &Args, console: &Console) -> Result<Outcome> {
     let form = args.form([Form::Lines, Form::Json])?;
     if args.judging.list_checks {
-        return Ok(Outcome::done(list_checks(form)));
+        return Ok(Outcome::done(meshcore::check::list(check::ALL, form.of_findings())));
     }
     let when = When { at: args.now()?, within: args.within().seconds() };
     let Folders { clusters, open_keys } = if let Some(dir) = &args.dir {
@@ -102,17 +102,11 @@ fn verify(args: &Args, console: &Console) -> Result<Outcome> {
         let is = |check: &Check| check.code == finding.code;
         (judging.only.is_empty() || judging.only.iter().any(is)) && !judging.ignore.iter().any(is)
     });
-    let least = match judging.fail_on {
-        None | Some(FailOn::Error) => Severity::Error,
-        Some(FailOn::Warning) => Severity::Warning,
-    };
-    let fails = findings.iter().any(|finding| finding.severity >= least);
-    Ok(Outcome {
-        output: match form {
-            Form::Json => json_lines(&findings),
-            _ => findings.iter().map(line).collect(),
-        },
-        verdict: if fails { Verdict::No } else { Verdict::Yes },
+    let judged =
+        finding::judged(&findings, judging.fail_on.unwrap_or(Severity::Error), form.of_findings());
+    Ok(match form {
+        Form::Json => judged,
+        _ => Outcome { output: findings.iter().map(line).collect(), ..judged },
     })
 }
 
@@ -208,23 +202,6 @@ fn line(finding: &Finding) -> String {
         Some("proxies") => Restart::Proxies,
         _ => Restart::None,
     };
-    let severity = severity(finding.severity);
+    let severity = finding.severity.as_str();
     format!("{severity}: {} ({}; {restart})\n", visible(&finding.message), finding.code)
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
-fn list_checks(form: Form) -> String {
-    let line = |out: String, check: &Check| {
-        out + &format!("{} {:7} {}\n", check.code, severity(check.severity), check.title)
-    };
-    match form {
-        Form::Json => json_lines(check::ALL),
-        _ => check::ALL.iter().fold(String::new(), line),
-    }
 }

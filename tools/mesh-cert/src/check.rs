@@ -1,53 +1,36 @@
 //! The table of checks: one row each, with a code that is stable for ever.
 
-use meshcore::finding::Severity;
-use serde::Serialize;
-
-/// A row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Of its findings, and for `--ignore`.
-    pub code: &'static str,
-    /// Of its findings.
-    pub severity: Severity,
-    /// What is wrong.
-    pub title: &'static str,
-}
-
-const fn error(code: &'static str, title: &'static str) -> Check {
-    Check { code, severity: Severity::Error, title }
-}
-
-const fn warning(code: &'static str, title: &'static str) -> Check {
-    Check { code, severity: Severity::Warning, title }
-}
+use meshcore::check::Check;
 
 // What TLS looks at.
 pub(crate) const NO_WAY_TO_ROOT: Check =
-    error("MESH0540", "a certificate that does not lead to the root");
-pub(crate) const NOT_VALID_NOW: Check = error("MESH0541", "a certificate that is not valid now");
-pub(crate) const EXPIRES: Check = warning("MESH0542", "a certificate that ends soon");
+    Check::error("MESH0540", "a certificate that does not lead to the root");
+pub(crate) const NOT_VALID_NOW: Check =
+    Check::error("MESH0541", "a certificate that is not valid now");
+pub(crate) const EXPIRES: Check = Check::warning("MESH0542", "a certificate that ends soon");
 pub(crate) const SELF_SIGNED: Check =
-    error("MESH0543", "a certificate that its own workload signed");
+    Check::error("MESH0543", "a certificate that its own workload signed");
 pub(crate) const NOT_FOR_BOTH: Check =
-    error("MESH0544", "a certificate that is not for the end of TLS where it is used");
+    Check::error("MESH0544", "a certificate that is not for the end of TLS where it is used");
 pub(crate) const NO_SIGNATURES: Check =
-    error("MESH0545", "a certificate whose key usage lacks digitalSignature");
-pub(crate) const WEAK_KEY: Check = error("MESH0546", "a key that Envoy does not take");
-pub(crate) const IS_CA: Check = error("MESH0547", "a workload with a CA");
-pub(crate) const SAMPLE: Check = error("MESH0548", "Istio's sample CA, whose key is public");
+    Check::error("MESH0545", "a certificate whose key usage lacks digitalSignature");
+pub(crate) const WEAK_KEY: Check = Check::error("MESH0546", "a key that Envoy does not take");
+pub(crate) const IS_CA: Check = Check::error("MESH0547", "a workload with a CA");
+pub(crate) const SAMPLE: Check = Check::error("MESH0548", "Istio's sample CA, whose key is public");
 
 // What the mesh looks at.
-pub(crate) const MISSPELT: Check = error("MESH0551", "a URI that is written as a DNS name");
-pub(crate) const NO_IDENTITY: Check = error("MESH0552", "a certificate without SPIFFE identity");
+pub(crate) const MISSPELT: Check = Check::error("MESH0551", "a URI that is written as a DNS name");
+pub(crate) const NO_IDENTITY: Check =
+    Check::error("MESH0552", "a certificate without SPIFFE identity");
 pub(crate) const NOT_ISTIOS: Check =
-    error("MESH0553", "an identity that names no namespace and service account");
-pub(crate) const OTHER_IDENTITY: Check = error("MESH0554", "an identity of another workload");
-pub(crate) const SEVERAL: Check = error("MESH0555", "more than one SPIFFE identity");
+    Check::error("MESH0553", "an identity that names no namespace and service account");
+pub(crate) const OTHER_IDENTITY: Check =
+    Check::error("MESH0554", "an identity of another workload");
+pub(crate) const SEVERAL: Check = Check::error("MESH0555", "more than one SPIFFE identity");
 
 // What the key is.
-pub(crate) const OTHER_KEY: Check = error("MESH0561", "a key of another certificate");
-pub(crate) const FILE_MODE: Check = error("MESH0562", "a key file that others can read");
+pub(crate) const OTHER_KEY: Check = Check::error("MESH0561", "a key of another certificate");
+pub(crate) const FILE_MODE: Check = Check::error("MESH0562", "a key file that others can read");
 
 /// The whole table, by code.
 pub(crate) const ALL: &[Check] = &[
@@ -71,10 +54,7 @@ pub(crate) const ALL: &[Check] = &[
 
 /// Finds a row by its code, for `--ignore`.
 pub(crate) fn by_code(code: &str) -> Result<Check, String> {
-    ALL.iter()
-        .find(|check| check.code == code)
-        .copied()
-        .ok_or_else(|| "is no code of a check; verify --list-checks shows them".to_owned())
+    meshcore::check::by_code(ALL, code)
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ mod verify;
 pub use flags::Args;
 
 use authority::Authority;
-use flags::{FailOn, Form, What};
-use meshcore::finding::{Finding, Severity};
-use meshcore::{Console, Error, Outcome, Result, Verdict, json_lines, visible, yaml};
+use flags::{Form, What};
+use meshcore::finding::{self, Severity};
+use meshcore::{Console, Error, Outcome, Result, visible, yaml};
 use presented::Presented;
 use verify::Expected;
 
@@ -63,7 +63,7 @@ fn verify(args: &Args, console: &Console) -> Result<Outcome> {
     let form = args.form()?;
     let judging = &args.judging;
     if judging.list_checks {
-        return Ok(Outcome::done(list_checks(form)));
+        return Ok(Outcome::done(meshcore::check::list(check::ALL, form.of_findings())));
     }
     let expected = Expected {
         identity: args.identity()?,
@@ -73,38 +73,5 @@ fn verify(args: &Args, console: &Console) -> Result<Outcome> {
     };
     let mut findings = verify::verify(&Presented::read(args, console)?, &expected);
     findings.retain(|finding| judging.ignore.iter().all(|check| check.code != finding.code));
-    let least = match judging.fail_on {
-        None | Some(FailOn::Error) => Severity::Error,
-        Some(FailOn::Warning) => Severity::Warning,
-    };
-    let fails = findings.iter().any(|finding| finding.severity >= least);
-    Ok(Outcome {
-        output: match form {
-            Form::Json => json_lines(&findings),
-            _ => findings.iter().map(line).collect(),
-        },
-        verdict: if fails { Verdict::No } else { Verdict::Yes },
-    })
-}
-
-fn line(finding: &Finding) -> String {
-    let severity = severity(finding.severity);
-    format!("{severity}: {} ({})\n", visible(&finding.message), finding.code)
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
-fn list_checks(form: Form) -> String {
-    let line = |out: String, check: &check::Check| {
-        out + &format!("{} {:7} {}\n", check.code, severity(check.severity), check.title)
-    };
-    match form {
-        Form::Json => json_lines(check::ALL),
-        _ => check::ALL.iter().fold(String::new(), line),
-    }
+    Ok(finding::judged(&findings, judging.fail_on.unwrap_or(Severity::Error), form.of_findings()))
 }

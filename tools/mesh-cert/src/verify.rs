@@ -1,8 +1,9 @@
 //! Judges what a workload has: would its peers, and its own proxy, take it?
 
-use crate::check::{self, Check};
+use crate::check;
 use crate::file;
 use crate::presented::Presented;
+use meshcore::check::Check;
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
 use meshpki::chain::{self, Problem, Usage};

@@ -28,7 +28,7 @@ mod why;
 
 pub use page::page;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use member::Mesh;
 use mesh_firewall::Existing;
@@ -77,7 +77,7 @@ pub struct Args {
     skip: Vec<&'static Check>,
     /// Exit with status 1 at errors only, or at warnings too
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
-    fail_on: FailOn,
+    fail_on: Severity,
     /// Warn of tokens and certificates that end within this time
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = within)]
     within: SignedDuration,
@@ -100,12 +100,6 @@ pub struct Args {
     /// Form
     #[arg(short, long, value_enum, default_value = "lines")]
     output: Form,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
-    Error,
-    Warning,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -150,11 +144,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     let existing = read::firewall_rules(&args.firewall_rules)?;
     let choice = Choice { only: args.only.clone(), skip: args.skip.clone() };
     let findings = report::in_order(findings(&mesh, existing.as_deref(), judging)?, &choice);
-    let fail_on = match args.fail_on {
-        FailOn::Error => Severity::Error,
-        FailOn::Warning => Severity::Warning,
-    };
-    Ok(report::outcome(&findings, &choice, args.output, fail_on))
+    Ok(report::outcome(&findings, &choice, args.output, args.fail_on))
 }
 
 impl Args {

@@ -1,20 +1,20 @@
 //! The checks, described: for the command line, and as the manual page mesh-checks(7).
 
 use crate::report::Form;
-use crate::table::{self, Check, FAMILIES, severity};
+use crate::table::{self, Check, FAMILIES};
 use meshcore::{Error, Result, json_lines};
 
 /// All checks by code.
 pub fn list(form: Form) -> Result<String> {
     let checks = table::by_number();
     let line =
-        |check: &&Check| format!("{} {:7} {}\n", check.code, severity(check.severity), check.title);
+        |check: &&Check| format!("{} {:7} {}\n", check.code, check.severity.as_str(), check.title);
     match form {
         Form::Lines => Ok(checks.iter().map(line).collect()),
         Form::Json => Ok(json_lines(&checks)),
         Form::Table => {
             let row = |check: &&Check| {
-                let severity = severity(check.severity);
+                let severity = check.severity.as_str();
                 [check.code, severity, check.title].map(str::to_owned).to_vec()
             };
             Ok(meshcore::table::text(&["CODE", "SEVERITY", "TITLE"], checks.iter().map(row)))
@@ -27,7 +27,7 @@ pub fn list(form: Form) -> Result<String> {
 #[must_use]
 pub fn explain(check: &Check) -> String {
     let Check { code, severity: how, title, meaning, remedy, source } = check;
-    let text = format!("{code} ({}): {title}\n\n{meaning}\n\n{remedy}\n", severity(*how));
+    let text = format!("{code} ({}): {title}\n\n{meaning}\n\n{remedy}\n", how.as_str());
     let text = if *source == "-" { text } else { format!("{text}\nSource: {source}\n") };
     text.lines().map(|line| wrapped(line) + "\n").collect()
 }
@@ -73,7 +73,7 @@ pub fn page() -> String {
     for family in FAMILIES {
         out += &format!(".Ss {}\n.Bl -tag -width 4n\n", family.title);
         for check in family.checks {
-            let how = severity(check.severity);
+            let how = check.severity.as_str();
             out += &format!(".It {} Pq {how} : {}\n", check.code, escaped(check.title));
             for text in [check.meaning, check.remedy] {
                 sentences(text).for_each(|sentence| out += &format!("{}\n", escaped(sentence)));

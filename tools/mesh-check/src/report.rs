@@ -67,7 +67,7 @@ pub fn outcome(findings: &[Finding], choice: &Choice, form: Form, fail_on: Sever
 }
 
 fn line(finding: &Finding) -> String {
-    let severity = table::severity(finding.severity);
+    let severity = finding.severity.as_str();
     let mut text = format!("{severity}: {} ({})\n", visible(&finding.message), finding.code);
     if !finding.fix.is_empty() {
         text += &format!("  fix: {}\n", visible(&finding.fix));
@@ -78,7 +78,7 @@ fn line(finding: &Finding) -> String {
 fn as_table(findings: &[Finding]) -> String {
     let row = |finding: &Finding| {
         vec![
-            table::severity(finding.severity).to_owned(),
+            finding.severity.as_str().to_owned(),
             finding.code.to_owned(),
             finding.object.clone(),
             finding.message.clone(),

@@ -52,7 +52,7 @@ pub fn text(findings: &[Finding]) -> String {
 }
 
 fn level(severity: Severity) -> &'static str {
-    table::severity(severity)
+    severity.as_str()
 }
 
 #[cfg(test)]

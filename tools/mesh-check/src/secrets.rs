@@ -16,7 +16,7 @@ use meshcore::finding::Finding;
 use meshcore::is_secret_key;
 use meshstate::{Credential, DEFAULT_CLUSTER_ID, RemoteCluster, RemoteSecret};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// All findings about remote Secrets.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn findings(mesh: &Mesh, judging: Judging) -> Vec<Finding> {
         if is_doubtful(member) {
             continue;
         }
-        let mut before: Vec<(&RemoteSecret, &str)> = Vec::new();
+        let mut before = Before::default();
         for (secret, key) in entries(member) {
             let destination = destination(mesh, &whose, member, secret, key);
             if let Destination::Other(target) = destination {
@@ -48,8 +48,7 @@ pub fn findings(mesh: &Mesh, judging: Judging) -> Vec<Finding> {
                 found.push(unknown(member, secret, key));
             }
             found.extend(of_key(mesh, member, secret, key));
-            found.extend(rival(member, secret, key, &destination, &before));
-            before.push((secret, key));
+            found.extend(before.rival(member, secret, key, &destination));
         }
     }
     let is_told = |reader: &Member, target: &Member| {
@@ -87,51 +86,66 @@ fn of_key(mesh: &Mesh, member: &Member, secret: &RemoteSecret, key: &str) -> Opt
     Some(member.finding(check, Some(("Secret", &object)), &text, json!({"key": key}), fix))
 }
 
-/// An entry before this one with the same ID, or that leads to the same API server.
-fn rival(
-    member: &Member,
-    secret: &RemoteSecret,
-    key: &str,
-    destination: &Destination<'_>,
-    before: &[(&RemoteSecret, &str)],
-) -> Option<Finding> {
-    let object = format!("{}/{}", secret.namespace, secret.name);
-    let of = |(secret, key): (&'_ RemoteSecret, &str)| secret.entries.get(key)?.clone().ok();
-    let own = of((secret, key));
-    if let Some(other) = before.iter().find(|(_, known)| *known == key) {
-        // The one whose token ends first is the older one.
-        let ends = |remote: Option<RemoteCluster>| {
-            let claims = remote.as_ref().and_then(|remote| remote.credential.claims().cloned());
-            claims.map(|claims| claims.expires.unwrap_or(Timestamp::MAX))
-        };
-        let (older, newer) =
-            if ends(of(*other)) <= ends(own) { (other.0, secret) } else { (secret, other.0) };
-        let text = format!(
-            "secrets {}/{} and {}/{} both have the key {key}: istiod takes the one that it sees first",
-            older.namespace, older.name, newer.namespace, newer.name
-        );
-        let fix = remake::remove(member, older, key);
-        let object = Some(("Secret", object.as_str()));
-        return Some(member.finding(&check::ID_TWICE, object, &text, json!({"key": key}), fix));
+/// Entries before another one: by key, and by the way that they lead.
+#[derive(Default)]
+struct Before<'a> {
+    keys: HashMap<&'a str, &'a RemoteSecret>,
+    ways: HashMap<(&'a str, &'a str), &'a str>,
+}
+
+/// What two entries that lead to one API server have in common: the token, or else the address
+/// and the proxy before it.
+fn way(remote: &RemoteCluster) -> (&str, &str) {
+    match &remote.credential {
+        Credential::Token { fingerprint, .. } => ("", fingerprint),
+        _ => (&remote.server, remote.proxy_url.as_deref().unwrap_or_default()),
     }
-    // One under a wrong key is told already.
-    if matches!(destination, Destination::Other(_)) {
-        return None;
-    }
-    let own = own?;
-    let same = |other: &RemoteCluster| match (&own.credential, &other.credential) {
-        (Credential::Token { fingerprint, .. }, Credential::Token { fingerprint: other, .. }) => {
-            fingerprint == other
+}
+
+impl<'a> Before<'a> {
+    /// An entry before this one with the same ID, or that leads to the same API server; notes this
+    /// one.
+    fn rival(
+        &mut self,
+        member: &Member,
+        secret: &'a RemoteSecret,
+        key: &'a str,
+        destination: &Destination<'_>,
+    ) -> Option<Finding> {
+        let object = format!("{}/{}", secret.namespace, secret.name);
+        if let Some(other) = self.keys.insert(key, secret) {
+            // The one whose token ends first is the older one.
+            let ends = |secret: &RemoteSecret| {
+                let remote = secret.entries.get(key).and_then(|remote| remote.as_ref().ok());
+                let claims = remote.and_then(|remote| remote.credential.claims());
+                claims.map(|claims| claims.expires.unwrap_or(Timestamp::MAX))
+            };
+            let (older, newer) =
+                if ends(other) <= ends(secret) { (other, secret) } else { (secret, other) };
+            let text = format!(
+                "secrets {}/{} and {}/{} both have the key {key}: istiod takes the one that it sees \
+                 first",
+                older.namespace, older.name, newer.namespace, newer.name
+            );
+            let fix = remake::remove(member, older, key);
+            let object = Some(("Secret", object.as_str()));
+            let evidence = json!({"key": key});
+            return Some(member.finding(&check::ID_TWICE, object, &text, evidence, fix));
         }
-        _ => own.server == other.server && own.proxy_url == other.proxy_url,
-    };
-    let (_, other) = before.iter().find(|one| of(**one).is_some_and(|other| same(&other)))?;
-    let text = format!(
-        "secret {object}: key {key} leads where {other} leads: every endpoint there counts twice"
-    );
-    let fix = remake::remove(member, secret, key);
-    let evidence = json!({"key": key, "otherKey": other});
-    Some(member.finding(&check::CLUSTER_TWICE, Some(("Secret", &object)), &text, evidence, fix))
+        let remote = secret.entries.get(key)?.as_ref().ok()?;
+        let other = self.ways.insert(way(remote), key)?;
+        // One under a wrong key is told already.
+        if matches!(destination, Destination::Other(_)) {
+            return None;
+        }
+        let text = format!(
+            "secret {object}: key {key} leads where {other} leads: every endpoint there counts twice"
+        );
+        let fix = remake::remove(member, secret, key);
+        let evidence = json!({"key": key, "otherKey": other});
+        let object = Some(("Secret", object.as_str()));
+        Some(member.finding(&check::CLUSTER_TWICE, object, &text, evidence, fix))
+    }
 }
 
 /// Where an entry leads.

@@ -86,15 +86,6 @@ pub fn by_code(code: &str) -> Result<&'static Check, String> {
         .ok_or_else(|| "is no code of a check; --list shows them".to_owned())
 }
 
-/// `error` or `warning`.
-#[must_use]
-pub fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

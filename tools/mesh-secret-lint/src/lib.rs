@@ -5,11 +5,11 @@ mod live;
 pub use meshsecrets::answer::Answer;
 pub use meshsecrets::{Check, Istiod, Linted, Origin, Policy, Primary, Remote, RemoteSecret, lint};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use futures::future::try_join_all;
-use meshcore::finding::{Finding, FindingFormat, Severity};
+use meshcore::finding::{self, Finding, FindingFormat, Severity};
 use meshcore::input::{Input, Source};
-use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines, visible};
+use meshcore::{Console, Error, Message, Outcome, Result};
 use meshkube::Access;
 use meshkube::k8s_openapi::jiff::{SignedDuration, Timestamp};
 use meshsecrets::{When, check};
@@ -67,7 +67,7 @@ pub struct Args {
     ignore: Vec<Check>,
     /// Exit with status 1 at errors only, or at warnings too
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
-    fail_on: FailOn,
+    fail_on: Severity,
     /// Write the checks instead: code, severity, title
     #[arg(long, conflicts_with_all = ["files", "context", "dial", "origin"])]
     list_checks: bool,
@@ -76,12 +76,6 @@ pub struct Args {
     output: FindingFormat,
     #[command(flatten)]
     access: Access,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
-    Error,
-    Warning,
 }
 
 fn origin_flag(text: &str) -> Result<(String, PathBuf), String> {
@@ -99,7 +93,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
 /// Checks the Secrets, offline and, where wanted, by asking.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if args.list_checks {
-        return Ok(Outcome::done(list_checks(args.output)));
+        return Ok(Outcome::done(meshcore::check::list(check::ALL, args.output)));
     }
     if args.own_id.is_some() && args.context.len() > 1 {
         return Err(Error::usage("--own-id is for one --context"));
@@ -179,18 +173,7 @@ impl Args {
         findings.retain(|finding| self.ignore.iter().all(|check| check.code != finding.code));
         findings
             .sort_by(|a, b| (&a.object, a.code, &a.message).cmp(&(&b.object, b.code, &b.message)));
-        let least = match self.fail_on {
-            FailOn::Error => Severity::Error,
-            FailOn::Warning => Severity::Warning,
-        };
-        let fails = findings.iter().any(|finding| finding.severity >= least);
-        Outcome {
-            output: match self.output {
-                FindingFormat::Json => json_lines(&findings),
-                FindingFormat::Lines => findings.iter().map(line).collect(),
-            },
-            verdict: if fails { Verdict::No } else { Verdict::Yes },
-        }
+        finding::judged(&findings, self.fail_on, self.output)
     }
 }
 
@@ -202,28 +185,6 @@ fn refuse_unknown_origins(origins: &BTreeMap<String, Origin>, primaries: &[Prima
     match origins.keys().find(|id| !known(id)) {
         Some(id) => Err(Error::usage(format!("--origin {id}: no remote secret has this ID"))),
         None => Ok(()),
-    }
-}
-
-fn line(finding: &Finding) -> String {
-    let severity = severity(finding.severity);
-    format!("{severity}: {} ({})\n", visible(&finding.message), finding.code)
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
-fn list_checks(format: FindingFormat) -> String {
-    let line = |out: String, check: &Check| {
-        out + &format!("{} {:7} {}\n", check.code, severity(check.severity), check.title)
-    };
-    match format {
-        FindingFormat::Json => json_lines(check::ALL),
-        FindingFormat::Lines => check::ALL.iter().fold(String::new(), line),
     }
 }
 

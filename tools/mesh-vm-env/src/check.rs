@@ -9,7 +9,6 @@ pub mod table;
 mod variables;
 
 pub use found::Found;
-pub use table::Check;
 
 use crate::bundle::{CLUSTER_ENV, HOSTS, MESH_YAML, ROOT_CERT, TOKEN};
 use crate::proxy::Proxy;

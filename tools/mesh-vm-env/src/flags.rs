@@ -1,10 +1,12 @@
 //! The flags, by what they are about.
 
-use crate::check::{self, Check};
+use crate::check;
 use crate::current::OwnAddress;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use meshcore::check::Check;
+use meshcore::finding::Severity;
 use meshcore::{DnsLabel, Error, Result, cidr};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -98,19 +100,10 @@ pub struct Checks {
     pub ignore: Vec<Check>,
     /// Exit with status 1 at errors only, or at warnings too
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error", requires = "check")]
-    pub fail_on: FailOn,
+    pub fail_on: Severity,
     /// Write the checks instead: code, severity, title
     #[arg(long, conflicts_with_all = ["files", "context", "out", "check"])]
     pub list_checks: bool,
-}
-
-/// The least finding that is a "no".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// An error.
-    Error,
-    /// A warning, too.
-    Warning,
 }
 
 impl Machine {

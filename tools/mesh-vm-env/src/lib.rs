@@ -20,11 +20,10 @@ pub use check::Recipe;
 
 use check::{Found, Policy};
 use clap::{Parser, ValueEnum};
-use flags::FailOn;
-use meshcore::finding::{Finding, FindingFormat, Severity};
+use meshcore::finding::{self, FindingFormat};
 use meshcore::folder::{self, Existing};
 use meshcore::input::Input;
-use meshcore::{Console, DnsLabel, Error, Outcome, Result, Verdict, json_lines, visible};
+use meshcore::{Console, DnsLabel, Error, Outcome, Result, visible};
 use meshkube::Access;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -87,7 +86,7 @@ enum Form {
 /// Makes the files, or checks those that are there.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if args.checks.list_checks {
-        return Ok(Outcome::done(list_checks(args.finding_format()?)));
+        return Ok(Outcome::done(meshcore::check::list(check::table::ALL, args.finding_format()?)));
     }
     if let Some(folder) = &args.checks.check {
         return args.check(folder);
@@ -178,39 +177,6 @@ impl Args {
         };
         let mut findings = check::check(&found, policy);
         findings.retain(|finding| self.checks.ignore.iter().all(|it| it.code != finding.code));
-        let least = match self.checks.fail_on {
-            FailOn::Error => Severity::Error,
-            FailOn::Warning => Severity::Warning,
-        };
-        let fails = findings.iter().any(|finding| finding.severity >= least);
-        Ok(Outcome {
-            output: match format {
-                FindingFormat::Json => json_lines(&findings),
-                FindingFormat::Lines => findings.iter().map(line).collect(),
-            },
-            verdict: if fails { Verdict::No } else { Verdict::Yes },
-        })
-    }
-}
-
-fn line(finding: &Finding) -> String {
-    let severity = severity(finding.severity);
-    format!("{severity}: {} ({})\n", visible(&finding.message), finding.code)
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
-fn list_checks(format: FindingFormat) -> String {
-    let line = |out: String, check: &check::Check| {
-        out + &format!("{} {:7} {}\n", check.code, severity(check.severity), check.title)
-    };
-    match format {
-        FindingFormat::Json => json_lines(check::table::ALL),
-        FindingFormat::Lines => check::table::ALL.iter().fold(String::new(), line),
+        Ok(finding::judged(&findings, self.checks.fail_on, format))
     }
 }

@@ -22,13 +22,24 @@ pub struct Finding {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Works, and may surprise.
     Warning,
     /// Does not work, or lets in more than it should.
     Error,
+}
+
+impl Severity {
+    /// As written in findings and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// How findings are written.
@@ -51,6 +62,23 @@ pub fn outcome(findings: &[Finding], format: FindingFormat) -> Outcome {
     };
     let verdict = if findings.is_empty() { Verdict::Yes } else { Verdict::No };
     Outcome { output, verdict }
+}
+
+/// Findings as a tool's whole outcome: a no from `fail_on` on.
+#[must_use]
+pub fn judged(findings: &[Finding], fail_on: Severity, format: FindingFormat) -> Outcome {
+    let line = |out: String, finding: &Finding| {
+        let Finding { severity, message, code, .. } = finding;
+        out + &format!("{}: {} ({code})\n", severity.as_str(), crate::visible(message))
+    };
+    let fails = findings.iter().any(|finding| finding.severity >= fail_on);
+    Outcome {
+        output: match format {
+            FindingFormat::Json => json_lines(findings),
+            FindingFormat::Lines => findings.iter().fold(String::new(), line),
+        },
+        verdict: if fails { Verdict::No } else { Verdict::Yes },
+    }
 }
 
 #[cfg(test)]

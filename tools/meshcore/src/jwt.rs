@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The claims worth knowing, of both kinds of tokens: those of token Secrets
 /// (`kubernetes.io/serviceaccount/…` claims) and bound ones (`kubernetes.io` claim).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JwtClaims {
     /// `iss`.
@@ -43,7 +43,7 @@ pub struct JwtClaims {
 }
 
 /// A service account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Account {
     /// Its namespace.
     pub namespace: String,

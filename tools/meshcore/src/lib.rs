@@ -3,6 +3,7 @@
 //! A tool is a function from its flags to an [`Outcome`]; [`main`] does the rest. Nothing here
 //! depends on the tool, opens a socket or reads a clock.
 
+pub mod check;
 pub mod cidr;
 pub mod cluster;
 mod console;

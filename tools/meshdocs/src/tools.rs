@@ -63,9 +63,11 @@ pub fn all() -> Vec<Tool> {
             .codes(&[("1", "The load is not balanced as it should be.")])
             .see_also(&["mesh-probe", "mesh-sample"]),
         tool::<mesh_nettags::Args>().see_also(&["mesh-clusters", "mesh-firewall"]),
-        tool::<mesh_plan::Args>()
-            .codes(&[("1", "Steps are missing.")])
-            .see_also(&["mesh-capture", "mesh-check", "mesh-graph"]),
+        tool::<mesh_plan::Args>().codes(&[("1", "Steps are missing.")]).see_also(&[
+            "mesh-capture",
+            "mesh-check",
+            "mesh-graph",
+        ]),
         tool::<mesh_probe::Args>()
             .codes(&[
                 ("0", "Done, whatever the replies."),

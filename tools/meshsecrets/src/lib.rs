@@ -16,9 +16,9 @@ pub mod secret;
 pub mod subject;
 pub mod validity;
 
-pub use check::Check;
 pub use credentials::When;
 pub use lint::{Linted, Policy, Remote, lint};
+pub use meshcore::check::Check;
 pub use origin::Origin;
 pub use primary::{Istiod, Primary};
 pub use secret::RemoteSecret;

@@ -1,7 +1,7 @@
 //! What a finding is about, and how it is put into words.
 
-use crate::check::Check;
 use crate::secret::RemoteSecret;
+use meshcore::check::Check;
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
 use serde_json::{Value, json};

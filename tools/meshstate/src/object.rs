@@ -3,6 +3,7 @@
 use crate::{Container, ServicePort, Sidecar};
 use jiff::Timestamp;
 use meshcore::input::null_as_default;
+use meshcore::jwt::JwtClaims;
 use meshcore::selector::Labels;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -152,6 +153,7 @@ pub(crate) struct Pool {
     ports: HashSet<Arc<[ServicePort]>>,
     containers: HashSet<Arc<[Container]>>,
     sidecars: HashSet<Arc<Sidecar>>,
+    claims: HashSet<Arc<JwtClaims>>,
 }
 
 /// The one that is kept of all that are equal to it.
@@ -164,6 +166,11 @@ fn keep<T: ?Sized + Eq + Hash>(known: &mut HashSet<Arc<T>>, new: Arc<T>) -> Arc<
 }
 
 impl Pool {
+    /// All clusters may have been given one token.
+    pub fn claims(&mut self, claims: JwtClaims) -> Arc<JwtClaims> {
+        keep(&mut self.claims, Arc::new(claims))
+    }
+
     pub fn text(&mut self, text: &str) -> Arc<str> {
         match self.text.get(text) {
             Some(known) => known.clone(),

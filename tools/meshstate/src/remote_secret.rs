@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use meshcore::jwt::JwtClaims;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A Secret with the label `istio/multiCluster`, or the name of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct RemoteCluster {
     /// The proxy on the way, without its password.
     pub proxy_url: Option<String>,
     /// The CA of its certificate: PEM.
-    pub ca: Option<String>,
+    pub ca: Option<Arc<str>>,
     /// A file with the CA, which istiod does not have.
     pub ca_file: Option<String>,
     /// `insecure-skip-tls-verify`.
@@ -54,7 +55,7 @@ pub enum Credential {
     /// A bearer token.
     Token {
         /// What it says of itself, where it is a JWT.
-        claims: Option<Box<JwtClaims>>,
+        claims: Option<Arc<JwtClaims>>,
         /// Equal for equal tokens, also after redaction.
         fingerprint: String,
     },

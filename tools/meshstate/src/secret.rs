@@ -34,7 +34,7 @@ pub(crate) struct Secret {
 pub(crate) fn add(state: &mut ClusterState, facts: &mut Facts, secret: Secret, pool: &mut Pool) {
     let labels = &secret.metadata.labels;
     if labels.contains_key(LABEL) || secret.metadata.name.starts_with(NAME_PREFIX) {
-        state.remote_secrets.push(remote(secret));
+        state.remote_secrets.push(remote(secret, pool));
     } else if matches!(secret.metadata.name.as_str(), "cacerts" | "istio-ca-secret") {
         facts.add_ca(authority(secret, pool));
     } else if secret.type_.as_deref() == Some(TOKEN_TYPE) {
@@ -56,7 +56,7 @@ impl Secret {
     }
 }
 
-fn remote(secret: Secret) -> RemoteSecret {
+fn remote(secret: Secret, pool: &mut Pool) -> RemoteSecret {
     let Secret { metadata, data, string_data, .. } = secret;
     let decoded = data.into_iter().map(|(key, value)| {
         let bytes = decode_base64(&value.unwrap_or_default());
@@ -75,12 +75,15 @@ fn remote(secret: Secret) -> RemoteSecret {
         rotate_after: annotation("meshutils/rotate-after"),
         created: metadata.creation_timestamp,
         updated: metadata.updated(),
-        entries: entries.into_iter().map(|(key, bytes)| (key, bytes.and_then(entry))).collect(),
+        entries: entries
+            .into_iter()
+            .map(|(key, bytes)| (key, bytes.and_then(|bytes| entry(bytes, pool))))
+            .collect(),
         name: metadata.name,
     }
 }
 
-fn entry(kubeconfig: Vec<u8>) -> Result<RemoteCluster, String> {
+fn entry(kubeconfig: Vec<u8>, pool: &mut Pool) -> Result<RemoteCluster, String> {
     let config = Kubeconfig::load(kubeconfig)?;
     let (cluster, user) =
         config.current().ok_or("has a current context that leads to no cluster and user of it")?;
@@ -88,15 +91,15 @@ fn entry(kubeconfig: Vec<u8>) -> Result<RemoteCluster, String> {
         server: cluster.server.clone(),
         tls_server_name: given(&cluster.tls_server_name),
         proxy_url: given(&cluster.proxy_url).map(|url| without_password(&url)),
-        ca: authority_of(cluster),
+        ca: authority_of(cluster).map(|pem| pool.text(&pem)),
         ca_file: given(&cluster.certificate_authority),
         is_insecure: cluster.insecure_skip_tls_verify,
-        credential: credential(user),
+        credential: credential(user, pool),
     })
 }
 
 /// What istiod refuses comes first: it refuses the whole kubeconfig for it.
-fn credential(user: &User) -> Credential {
+fn credential(user: &User, pool: &mut Pool) -> Credential {
     let files = [&user.token_file, &user.client_certificate, &user.client_key];
     if let Some(exec) = &user.exec {
         Credential::Exec { command: exec.command.clone() }
@@ -106,7 +109,7 @@ fn credential(user: &User) -> Credential {
         Credential::Files
     } else if !user.token.is_empty() {
         Credential::Token {
-            claims: JwtClaims::read(&user.token).map(Box::new),
+            claims: JwtClaims::read(&user.token).map(|claims| pool.claims(claims)),
             fingerprint: fingerprint(&user.token),
         }
     } else if !user.client_certificate_data.0.is_empty() {

@@ -52,14 +52,16 @@ fn is_missing(reader: &Member, target: &Member) -> bool {
         // Of a dump without any Secret nobody knows whether there are none.
         || state.seen.contains(&Resource::Secrets);
     // One that lies elsewhere, or is not labelled, is told by itself.
-    let has_some = state.remote_secrets.iter().flat_map(|secret| secret.entries.keys());
-    let has_some = has_some.into_iter().any(|key| target.ids.iter().any(|id| id == key));
+    let has_some = || {
+        let mut keys = state.remote_secrets.iter().flat_map(|secret| secret.entries.keys());
+        keys.any(|key| target.ids.iter().any(|id| id == key))
+    };
     reader.reads_others()
         && knows
         && !target.ids.is_empty()
         && !target.is_unreachable()
         && !reads(reader, target)
-        && !has_some
+        && !has_some()
 }
 
 fn finding(check: &Check, by_reader: bool, gaps: &[Gap<'_>]) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! Findings about one folder.
 
-use super::table::Check;
+use meshcore::check::Check;
 use meshcore::finding::Finding;
 use serde_json::Value;
 
