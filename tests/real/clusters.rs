@@ -3,7 +3,7 @@
 use mesh_tests::{Ran, program_dir, programs, run};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,41 @@ pub fn api_server(home: &Path) -> (String, Vec<String>) {
     let pid = file.split(' ').next().expect("the pid comes first").to_owned();
     let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it runs");
     (pid, line.split_terminator('\0').map(str::to_owned).collect())
+}
+
+/// An API server that was killed: its directory and command line.
+pub struct DeadServer(PathBuf, Vec<String>);
+
+/// One that was started again. It ends with this value.
+pub struct RestartedServer(Child);
+
+impl DeadServer {
+    pub fn kill(home: &Path) -> Self {
+        let (pid, line) = api_server(home);
+        let killed = Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs");
+        assert!(killed.success());
+        Self(home.to_owned(), line)
+    }
+
+    /// Starts it as it was.
+    pub fn restart(self) -> RestartedServer {
+        let Self(home, line) = self;
+        let child = Command::new(&line[0])
+            .args(&line[1..])
+            .current_dir(home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        RestartedServer(child.expect("it starts"))
+    }
+}
+
+impl Drop for RestartedServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A name that no other test uses.

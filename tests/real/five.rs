@@ -1,19 +1,19 @@
 //! Five clusters of a test's own, one of whose API servers can be killed and started again.
 
-use crate::clusters::{api_server, shell_command, wait_for};
+use crate::clusters::{DeadServer, RestartedServer, shell_command, wait_for};
 use crate::testbed::Bed;
 use mesh_tests::{Ran, run};
 use serde_json::Value;
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 /// They end with this value, and with this process.
 pub struct Five {
+    /// Before the bed, as they end in this order.
+    restarted: Cell<Option<RestartedServer>>,
+    killed: Cell<Option<DeadServer>>,
     bed: Bed,
-    /// How to start a killed API server again: directory and command line.
-    killed: Cell<Option<(PathBuf, Vec<String>)>>,
-    restarted: Cell<Option<Child>>,
 }
 
 impl Five {
@@ -61,36 +61,16 @@ impl Five {
 
     pub fn kill_api_server(&self, cluster: usize) {
         let home = self.dir().join(format!("cluster{cluster}"));
-        let (pid, line) = api_server(&home);
-        let killed = Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs");
-        assert!(killed.success());
-        self.killed.set(Some((home, line)));
+        self.killed.set(Some(DeadServer::kill(&home)));
     }
 
     /// Starts it again as it was, and waits until it is ready.
     pub fn restart_api_server(&self, cluster: usize) {
-        let (home, line) = self.killed.take().expect("one was killed");
-        let child = Command::new(&line[0])
-            .args(&line[1..])
-            .current_dir(home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        self.restarted.set(Some(child));
+        let killed = self.killed.take().expect("one was killed");
+        self.restarted.set(Some(killed.restart()));
         wait_for("the API server", || {
             let script = format!("kubectl --context cluster{cluster} get --raw=/readyz");
             (self.shell(&script).code == Some(0)).then_some(())
         });
-    }
-}
-
-impl Drop for Five {
-    fn drop(&mut self) {
-        if let Some(mut server) = self.restarted.take() {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
     }
 }

@@ -103,7 +103,9 @@ impl Clusters {
     fn run_with_cloud(&self, script: &str, contexts: &[&str]) -> Ran {
         let mut command = self.command(script);
         let running = std::thread::spawn(move || run(&mut command, ""));
-        contexts.iter().for_each(|context| self.balance(context));
+        for context in contexts {
+            self.balance(context);
+        }
         running.join().expect("it ran")
     }
 }

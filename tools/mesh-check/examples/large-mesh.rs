@@ -1,7 +1,6 @@
 //! Writes captures of a healthy mesh of so many clusters with so many services each, all of them
 //! joined to all others: `large-mesh CLUSTERS SERVICES`.
 
-#[allow(dead_code, unused_imports)] // The tests need more of it.
 #[path = "../tests/mesh/mod.rs"]
 mod mesh;
 

@@ -147,7 +147,10 @@ impl Mesh {
     #[must_use]
     pub fn new(mut members: Vec<Member>) -> Self {
         let addresses: Vec<_> = members.iter().map(|member| address(&members, member)).collect();
-        members.iter_mut().zip(addresses).for_each(|(member, address)| member.address = address);
+        // Of some of the members, each keeps what more of them knew.
+        for (member, address) in members.iter_mut().zip(addresses) {
+            member.address = member.address.take().or(address);
+        }
         let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, member) in members.iter().enumerate() {
             for id in &member.ids {

@@ -1,6 +1,7 @@
 //! Healthy meshes, as mesh-capture writes them. That of three clusters has cluster1 on network1,
 //! and cluster2 and cluster3 on network2 and one VPC network; in larger ones each cluster has a
 //! network of its own.
+#![allow(dead_code, unused_imports)] // each test program uses a part of it
 
 mod authority;
 pub mod broken;
