@@ -5,6 +5,9 @@
 //! clusters of the user's own kubeconfig.
 
 mod apply;
+mod capture;
+mod check;
+mod cloud;
 mod clusters;
 mod clusters_tool;
 mod completions;
@@ -17,13 +20,16 @@ mod join_mesh;
 mod label_ns;
 mod lbaddr;
 mod manuals;
+mod plan;
 mod probe;
 mod remote_secret;
 mod request;
+mod runbooks;
 mod secret_lint;
 mod stand_in;
 mod testbed;
 mod traffic;
+mod trust;
 mod vm_env;
 mod vm_install;
 mod vm_join;
@@ -58,6 +64,8 @@ fn main() {
         remote_secret::TESTS,
         secret_lint::TESTS,
         apply::TESTS,
+        capture::TESTS,
+        check::TESTS,
         gateway::TESTS,
         label_ns::TESTS,
         join_mesh::TESTS,
@@ -67,9 +75,12 @@ fn main() {
         lbaddr::TESTS,
         completions::TESTS,
         manuals::TESTS,
+        plan::TESTS,
         probe::TESTS,
+        &runbooks::tests(),
         testbed::TESTS,
         traffic::TESTS,
+        trust::TESTS,
         vm_env::TESTS,
         vm_install::TESTS,
         vm_join::TESTS,

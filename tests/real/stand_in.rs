@@ -1,8 +1,9 @@
-//! A stand-in on loopback for Google's Kubernetes Engine and Compute APIs: it answers reads from
-//! the fixtures, takes every write, and remembers it.
+//! A stand-in on loopback for Google's APIs: it answers from a cloud of the test's own, does every
+//! write to it, and remembers the writes.
 
+use crate::cloud::Cloud;
 use crate::request::Request;
-use mesh_tests::{Ran, root, run};
+use mesh_tests::{Ran, run};
 use serde_json::{Value, json};
 use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,34 +24,41 @@ pub struct StandIn {
     address: String,
     config: tempfile::TempDir,
     written: Arc<Mutex<Vec<Written>>>,
-}
-
-fn fixture(name: &str) -> Value {
-    let text = std::fs::read(root().join("tests/fixtures").join(name)).expect("it is there");
-    serde_json::from_slice(&text).expect("it is JSON")
+    cloud: Arc<Mutex<Cloud>>,
 }
 
 impl StandIn {
-    /// Answers until the process ends.
+    /// With the clusters of the fixtures.
     pub fn start() -> Self {
+        Self::of(Cloud::default())
+    }
+
+    /// Answers until the process ends.
+    pub fn of(cloud: Cloud) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = format!("http://{}/", listener.local_addr().expect("it is bound"));
         let written = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&written);
+        let cloud = Arc::new(Mutex::new(cloud));
+        let (log, known) = (Arc::clone(&written), Arc::clone(&cloud));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that goes away early is no matter.
-                let _ = serve(stream, &log);
+                let _ = serve(stream, &log, &known);
             }
         });
         let config = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(config.path().join("token"), "none").expect("it can be written");
-        Self { address, config, written }
+        Self { address, config, written, cloud }
     }
 
     /// Where it answers, as gcloud writes it into the bodies of its requests.
     pub fn compute(&self) -> String {
         format!("{}compute/v1/", self.address)
+    }
+
+    /// What is known now.
+    pub fn cloud(&self) -> std::sync::MutexGuard<'_, Cloud> {
+        self.cloud.lock().expect("no thread panicked")
     }
 
     /// What was written so far; the next call tells only what came since.
@@ -63,6 +71,9 @@ impl StandIn {
         command
             .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER", &self.address)
             .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", self.compute())
+            .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER", &self.address)
+            .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_GKEHUB", &self.address)
+            .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE", &self.address)
             .env("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", self.config.path().join("token"))
             .env("CLOUDSDK_CONFIG", self.config.path())
             .env("CLOUDSDK_CORE_PROJECT", "my-proj")
@@ -82,19 +93,31 @@ impl StandIn {
     }
 }
 
-fn serve(stream: TcpStream, log: &Mutex<Vec<Written>>) -> std::io::Result<()> {
+fn serve(
+    stream: TcpStream,
+    log: &Mutex<Vec<Written>>,
+    cloud: &Mutex<Cloud>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let Some(Request { method, path, body }) = Request::read(&mut reader)? else { return Ok(()) };
+    let mut cloud = cloud.lock().expect("no thread panicked");
     let answer = if method == "GET" {
-        read(&path)
+        cloud.read(&path)
     } else {
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        log.lock().expect("no thread panicked").push(Written { method, path: path.clone(), body });
-        Some(operation(&path))
+        let done = cloud.write(&method, &path, &body);
+        log.lock().expect("no thread panicked").push(Written {
+            method: method.clone(),
+            path: path.clone(),
+            body,
+        });
+        done
     };
+    drop(cloud);
     let (status, body) = match answer {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", json!({"error": {"code": 404, "message": path}})),
+        Some(body) => ("200 OK".to_owned(), body),
+        None if method == "GET" => failure(404, "Not Found", "NOT_FOUND", &path),
+        None => failure(409, "Conflict", "ALREADY_EXISTS", &path),
     };
     let body = body.to_string();
     write!(
@@ -105,38 +128,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Written>>) -> std::io::Result<()> {
     )
 }
 
-/// What a GET of this path is answered with.
-fn read(path: &str) -> Option<Value> {
-    let clusters = || fixture("gke-clusters.json");
-    if path == "/v1/projects/my-proj/locations/-/clusters" {
-        return Some(json!({"clusters": clusters()}));
-    }
-    if path == "/compute/v1/projects/my-proj/aggregated/instances" {
-        return Some(json!({"items": {"zones/all": {"instances": fixture("gce-instances.json")}}}));
-    }
-    if path == "/compute/v1/projects/my-proj/global/firewalls" {
-        return Some(json!({"items": fixture("gce-firewalls.json")}));
-    }
-    if path.contains("/operations/") {
-        return Some(operation(path));
-    }
-    if let Some(name) = path.strip_prefix("/compute/v1/projects/my-proj/global/firewalls/") {
-        // What gcloud shows of a rule that it has made.
-        let network =
-            "https://compute.googleapis.com/compute/v1/projects/my-proj/global/networks/default";
-        return Some(json!({"name": name, "network": network, "selfLink": path, "priority": 900,
-            "direction": "INGRESS", "allowed": [{"IPProtocol": "tcp"}]}));
-    }
-    let (location, name) =
-        path.strip_prefix("/v1/projects/my-proj/locations/")?.split_once("/clusters/")?;
-    let all = clusters();
-    let fits = |c: &&Value| c["name"] == name && c["location"] == location;
-    all.as_array()?.iter().find(fits).cloned()
-}
-
-/// An operation that is done at once, as the API of this path names it.
-fn operation(path: &str) -> Value {
-    let kind = if path.starts_with("/compute/") { "insert" } else { "UPDATE_CLUSTER" };
-    json!({"name": "operation-1", "status": "DONE", "operationType": kind, "selfLink": path,
-        "targetLink": path})
+fn failure(code: u16, name: &str, status: &str, path: &str) -> (String, Value) {
+    let error = json!({"code": code, "message": path, "status": status});
+    (format!("{code} {name}"), json!({"error": error}))
 }
