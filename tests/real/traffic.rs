@@ -45,7 +45,7 @@ fn address(context: &str, namespace: &str, app: &str) -> String {
 
 /// Envoy's configuration: what a sidecar gets for a service with endpoints in both clusters, and
 /// two paths that answer wrongly.
-fn configuration(endpoints: &[String]) -> String {
+pub fn configuration(endpoints: &[String]) -> String {
     let endpoint = |address: &String| {
         json!({"endpoint": {"address": {"socket_address":
             {"address": address, "port_value": 5000}}}})
@@ -81,7 +81,7 @@ fn configuration(endpoints: &[String]) -> String {
 }
 
 /// A pod with the machine's own Envoy; it sees the machine's files, and writes none of them.
-fn envoy_pod(namespace: &str, config: &str) -> String {
+pub fn envoy_pod(namespace: &str, config: &str) -> String {
     let program = envoy(&[]).expect("it is there");
     let command = [
         "chroot",
