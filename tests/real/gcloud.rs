@@ -178,7 +178,8 @@ gcloud container clusters update asm-a --project my-proj --zone us-west2-a \
     assert_eq!(sent.len(), 1, "{sent:?}");
     let guide = blocks(&sent[0].body);
     assert!(guide.iter().all(|(_, name)| name.is_empty()), "{guide:?}");
-    let ours = lines(&sh(&stand_in, &format!("{AUTHNETS} --cluster asm-a -o json")));
+    let before = StandIn::start();
+    let ours = lines(&sh(&before, &format!("{AUTHNETS} --cluster asm-a -o json")));
     let ours = blocks(&ours[0]["body"]);
     for named in [("192.0.2.0/24", "office"), ("198.51.100.0/24", "vpn")] {
         assert!(ours.contains(&(named.0.to_owned(), named.1.to_owned())), "{ours:?}");
