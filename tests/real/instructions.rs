@@ -34,7 +34,7 @@ fn help() {
     for (name, _, _) in CALLS {
         // Laying out two dozen flags costs more than a handful.
         let many = ["mesh-firewall", "mesh-gateway-gen", "mesh-install-gen", "mesh-lbcheck"];
-        let limit = if many.contains(&name) { 750_000 } else { 600_000 };
+        let limit = if many.contains(&name) { 800_000 } else { 650_000 };
         gate(name, &["--help"], "", limit);
     }
 }
