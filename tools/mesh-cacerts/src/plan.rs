@@ -153,7 +153,7 @@ impl Commands<'_> {
                     "kubectl --context \"$c\" get pods -A -l security.istio.io/tlsMode=istio \
                      -o 'jsonpath={range .items[*]}{.metadata.namespace}{\"\\n\"}{end}' | sort -u | \
                      xargs -n 1 kubectl --context \"$c\" rollout restart \
-                     deployment,statefulset,daemonset -n",
+                     deployment,statefulset,daemonset -l 'app!=istiod' -n",
                 ),
             ]
         };

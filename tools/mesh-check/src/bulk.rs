@@ -1,8 +1,10 @@
 //! What there is much of in a cluster, reduced to what the checks across clusters need.
 
 mod gateway;
+mod secret;
 
 pub use gateway::{Address, Gateway, NODE_SELECTOR, gateways};
+pub use secret::{Destination, Entry, Secret};
 
 use crate::why::Name;
 use meshcore::finding::Finding;
@@ -17,6 +19,8 @@ pub struct Bulk {
     pub services: BTreeMap<(Arc<str>, Arc<str>), Arc<Definition>>,
     /// Namespaces where pods have sidecars.
     pub meshed: BTreeSet<Arc<str>>,
+    /// Secrets by which istiod here reads other clusters.
+    pub secrets: Vec<Secret>,
     /// Services that are gateways into the cluster's network.
     pub gateways: Vec<Gateway>,
     /// Regions of its nodes.
@@ -58,6 +62,7 @@ pub struct Definition {
 pub struct Pool {
     text: HashSet<Arc<str>>,
     definitions: BTreeSet<Arc<Definition>>,
+    ways: secret::Ways,
 }
 
 impl Pool {
@@ -100,6 +105,10 @@ impl Bulk {
         let bulk = Self {
             services,
             meshed: meshed.map(|pod| pod.meta.namespace.clone()).collect(),
+            secrets: std::mem::take(&mut state.remote_secrets)
+                .into_iter()
+                .map(|secret| Secret::new(secret, pool))
+                .collect(),
             gateways: gateways(state),
             regions: state
                 .nodes

@@ -65,6 +65,18 @@ impl Way {
     }
 }
 
+/// What comes after a pipe of manifests for several clusters, which have one kubeconfig.
+#[must_use]
+pub fn apply_to<'a>(ways: impl IntoIterator<Item = &'a Way>) -> String {
+    let mut line = vec!["mesh-apply", "--force-conflicts"];
+    let ways: Vec<&Way> = ways.into_iter().collect();
+    if let Some(file) = ways.iter().find_map(|way| way.kubeconfig.as_deref()) {
+        line.extend(["--kubeconfig", file]);
+    }
+    line.extend(ways.iter().flat_map(|way| ["--context", &way.context]));
+    command_line(line)
+}
+
 /// Commands one after the other, each only if the one before it worked.
 #[must_use]
 pub fn then(commands: impl IntoIterator<Item = String>) -> String {

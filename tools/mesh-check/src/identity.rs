@@ -1,5 +1,6 @@
 //! Who each cluster says it is: its ID, its mesh, its trust domain.
 
+use crate::bulk::Secret;
 use crate::command::then;
 use crate::config_map::{self, Setting};
 use crate::member::{Member, Mesh, reads};
@@ -62,10 +63,10 @@ fn other_id(mesh: &Mesh, member: &Member, id: &str) -> Option<String> {
     let injected = state.injector_values.values().filter_map(|v| v.cluster_name.as_deref());
     let recorded = state.record.iter().filter_map(|record| record.id.as_deref());
     let whose = crate::whose::Whose::of(mesh);
-    let keys = mesh.members.iter().flat_map(|other| &other.state.remote_secrets);
+    let keys = mesh.members.iter().flat_map(|other| &other.bulk.secrets);
     let keys = keys.flat_map(|secret| &secret.entries).filter_map(|(key, remote)| {
         let index = whose.is(remote.as_ref().ok()?)?;
-        (mesh.members[index].name() == member.name()).then_some(key.as_str())
+        (mesh.members[index].name() == member.name()).then_some(&**key)
     });
     let is_free = |one: &&str| *one != id && mesh.with_id(one).next().is_none();
     injected.chain(recorded).chain(keys).find(is_free).map(str::to_owned)
@@ -112,8 +113,8 @@ fn of_member(mesh: &Mesh, member: &Member) -> Vec<Finding> {
         let text = format!("its control planes have several IDs: {}", all.join(", "));
         // Others know it by one of them.
         let known = mesh.members.iter().find_map(|other| {
-            let keys = other.state.remote_secrets.iter().flat_map(|secret| secret.entries.keys());
-            keys.map(String::as_str).find(|key| of_planes.contains(key))
+            let mut keys = other.bulk.secrets.iter().flat_map(Secret::keys);
+            keys.find(|key| of_planes.contains(key))
         });
         let keep = known.or(all.iter().find(|id| **id != DEFAULT_CLUSTER_ID).copied());
         let keep = keep.unwrap_or(all[0]);
@@ -207,45 +208,66 @@ fn mesh_ids(mesh: &Mesh) -> Vec<Finding> {
     found
 }
 
-/// Trust domains that another cluster would refuse.
+/// Trust domains of which one does not know the other: each pair once, with all that has to be
+/// changed on both sides.
 fn trust_domains(mesh: &Mesh) -> Vec<Finding> {
-    let domains = |member: &Member| -> BTreeSet<String> {
-        let configs = member.state.mesh_configs.values();
-        configs.map(|config| config.trust_domain().to_owned()).collect()
-    };
-    let mut by_domain: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
+    let mut by_domain: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
     for member in &mesh.members {
-        for domain in domains(member) {
+        let configs = member.state.mesh_configs.values();
+        let domains: BTreeSet<&str> = configs.map(MeshConfig::trust_domain).collect();
+        for domain in domains {
             by_domain.entry(domain).or_default().push(member);
         }
     }
-    // Most meshes have one: then there is nothing to compare.
-    if by_domain.len() < 2 {
-        return Vec::new();
-    }
+    let domains: Vec<(&&str, &Vec<&Member>)> = by_domain.iter().collect();
     let mut found = Vec::new();
-    for member in &mesh.members {
-        for (domain, owners) in &by_domain {
-            let configs = member.state.mesh_configs.values();
-            let lacking: Vec<&MeshConfig> = configs.filter(|c| !takes(c, domain)).collect();
-            if lacking.is_empty() {
-                continue;
-            }
-            let is_owner = |peer: &&Member| owners.iter().any(|owner| owner.name() == peer.name());
-            let peers: Vec<&str> = mesh.peers(member).filter(is_owner).map(Member::name).collect();
-            if peers.is_empty() {
-                continue;
-            }
-            let text = format!(
-                "it does not know the trust domain {domain} of {}, so proxies refuse each other",
-                peers.join(", ")
-            );
-            let evidence = json!({"trustDomain": domain, "peers": peers});
-            let fix = then(lacking.iter().map(|c| config_map::add_alias(member, c, domain)));
-            found.push(member.finding(&check::TRUST_DOMAIN, None, &text, evidence, fix));
+    for (i, (one, of_one)) in domains.iter().enumerate() {
+        for (other, of_other) in &domains[i + 1..] {
+            found.extend(strangers(mesh, (one, of_one), (other, of_other)));
         }
     }
     found
+}
+
+/// Two trust domains, and the clusters that have them.
+fn strangers(
+    mesh: &Mesh,
+    (one, of_one): (&str, &[&Member]),
+    (other, of_other): (&str, &[&Member]),
+) -> Option<Finding> {
+    let is_joined = |member: &&&Member, others: &[&Member]| {
+        mesh.peers(member).any(|peer| others.iter().any(|other| other.name() == peer.name()))
+    };
+    let lacking = |members: &[&Member], others: &[&Member], domain: &str| -> Vec<String> {
+        let joined = members.iter().filter(|member| is_joined(member, others));
+        let of_member = joined.flat_map(|member| {
+            let configs = member.state.mesh_configs.values().filter(|c| !takes(c, domain));
+            configs.map(|config| config_map::add_alias(member, config, domain))
+        });
+        of_member.collect()
+    };
+    let mut edits = lacking(of_one, of_other, other);
+    edits.extend(lacking(of_other, of_one, one));
+    if edits.is_empty() {
+        return None;
+    }
+    // The one that fewer have is the newer one.
+    let few = if of_one.len() < of_other.len() { (one, of_one) } else { (other, of_other) };
+    let many = if few.0 == one { (other, of_other) } else { (one, of_one) };
+    let names = |members: &[&Member]| -> Vec<String> {
+        members.iter().map(|member| member.name().to_owned()).collect()
+    };
+    let text = format!(
+        "its trust domain is {}, that of {} is {}, and not each is an alias of the other's: proxies \
+         refuse each other",
+        few.0,
+        names(many.1).join(", "),
+        many.0
+    );
+    let evidence = json!({"trustDomains": [
+        {"name": few.0, "clusters": names(few.1)}, {"name": many.0, "clusters": names(many.1)},
+    ]});
+    Some(few.1.first()?.finding(&check::TRUST_DOMAIN, None, &text, evidence, then(edits)))
 }
 
 fn takes(config: &MeshConfig, domain: &str) -> bool {

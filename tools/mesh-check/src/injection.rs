@@ -133,7 +133,7 @@ impl Cluster<'_> {
                 && self.state.injectors.called(labels, &pod.meta.labels).next().is_some()
         };
         let lacking: Vec<&Pod> = pods.iter().filter(lacks).copied().collect();
-        let text = "have no sidecar, and would get one if they were made now";
+        let text = "without a sidecar, which would get one if made now";
         self.of_pods(&check::NO_SIDECAR, &namespace.meta.name, &lacking, text)
     }
 
@@ -156,7 +156,7 @@ impl Cluster<'_> {
         let stray: Vec<&Pod> = pods.iter().filter(is_stray).copied().collect();
         let revisions: BTreeSet<&str> = stray.iter().filter_map(|pod| revision(pod)).collect();
         let revisions = revisions.into_iter().collect::<Vec<_>>().join(", ");
-        let text = format!("were injected by revision {revisions}, which is not here");
+        let text = format!("with the sidecar of revision {revisions}, which is not here");
         self.of_pods(&check::STRAY_SIDECAR, &namespace.meta.name, &stray, &text)
     }
 
@@ -171,7 +171,7 @@ impl Cluster<'_> {
             })
         };
         let misfits: Vec<&Pod> = pods.iter().filter(misfits).copied().collect();
-        let text = "run a proxy that is newer than their control plane, or more than one minor \
+        let text = "with a proxy that is newer than its control plane, or more than one minor \
                     version older";
         self.of_pods(&control_planes::PROXY_VERSION, &namespace.meta.name, &misfits, text)
     }
@@ -186,11 +186,10 @@ impl Cluster<'_> {
     ) -> Option<Finding> {
         let first = pods.first()?;
         let names: Vec<&str> = pods.iter().map(|pod| pod.meta.name.as_str()).collect();
-        let more = match names.len() {
-            1 => String::new(),
-            n => format!(" and {} more", n - 1),
+        let text = match names.len() {
+            1 => format!("pod {namespace}/{}: one {text}", first.meta.name),
+            n => format!("pod {namespace}/{} and {} more: {n} {text}", first.meta.name, n - 1),
         };
-        let text = format!("pod {namespace}/{}{more} {text}", first.meta.name);
         let fix = then(self.restart(namespace, pods));
         let evidence = json!({"namespace": namespace, "pods": names});
         Some(self.finding(check, ("Namespace", namespace), &text, evidence, fix))

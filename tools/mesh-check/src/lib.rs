@@ -6,6 +6,7 @@ mod command;
 mod config_map;
 mod firewalls;
 mod gateways;
+mod given;
 mod identity;
 mod injection;
 mod machines;
@@ -42,8 +43,8 @@ use why::{Name, Question};
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh-capture --context cluster1 --context cluster2 | mesh-check --skip MESH0436
-  kubectl get deployments,secrets,namespaces,services,configmaps -A --context cluster1 -o json | mesh-check -o table";
+  mesh-capture --context cluster1 --context cluster2 | mesh-check --only MESH0101,MESH0901 -o junit
+  kubectl get namespaces,services -A --context cluster1 -o json | mesh-check -f cluster1=- -o table";
 
 /// Find what keeps the clusters of a mesh from working together
 ///
@@ -138,10 +139,11 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if let Some(note) = captures::note(&mesh) {
         console.note(&note);
     }
-    if let Some(question) = question {
-        return why::answer(mesh, &question, judging, args.output);
-    }
     let existing = read::firewall_rules(&args.firewall_rules)?;
+    if let Some(question) = question {
+        let with = |mesh: &Mesh| findings(mesh, existing.as_deref(), judging);
+        return why::answer(mesh, &question, with, args.output);
+    }
     let choice = Choice { only: args.only.clone(), skip: args.skip.clone() };
     let findings = report::in_order(findings(&mesh, existing.as_deref(), judging)?, &choice);
     Ok(report::outcome(&findings, &choice, args.output, args.fail_on))

@@ -2,12 +2,12 @@
 
 use crate::bulk::Bulk;
 use crate::command::Way;
+use crate::given::{self, Given};
 use crate::table::Check;
-use meshcore::Server;
 use meshcore::finding::Finding;
 use meshstate::ClusterState;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A cluster, without what there is much of in each.
@@ -23,8 +23,8 @@ pub struct Member {
     pub ids: Vec<String>,
     /// The IDs of the clusters that its istiod has credentials for.
     pub reads: HashSet<Arc<str>>,
-    /// The address to give to others, where the one that its context has leads nowhere for them.
-    pub address: Option<String>,
+    /// What others were given of it, once it is in a mesh.
+    pub given: Option<Given>,
 }
 
 /// All clusters.
@@ -43,12 +43,11 @@ impl Member {
     #[must_use]
     pub fn new(state: ClusterState, bulk: Bulk) -> Self {
         let way = Way::to(&state);
-        let read = state.remote_secrets.iter();
+        let read = bulk.secrets.iter();
         let read = read.filter(|secret| secret.is_read_in(&state.istio_namespace));
-        let reads = read.flat_map(|secret| secret.entries.keys());
-        let reads = reads.map(|id| Arc::from(id.as_str())).collect();
+        let reads = read.flat_map(|secret| &secret.entries).map(|(id, _)| id.clone()).collect();
         let ids = state.ids().into_iter().map(str::to_owned).collect();
-        Self { state, bulk, way, ids, reads, address: None }
+        Self { state, bulk, way, ids, reads, given: None }
     }
 
     /// What to call it.
@@ -146,10 +145,9 @@ impl Mesh {
     /// The mesh of these.
     #[must_use]
     pub fn new(mut members: Vec<Member>) -> Self {
-        let addresses: Vec<_> = members.iter().map(|member| address(&members, member)).collect();
-        // Of some of the members, each keeps what more of them knew.
-        for (member, address) in members.iter_mut().zip(addresses) {
-            member.address = member.address.take().or(address);
+        // Of a part of a mesh it is still what was given in all of it.
+        for (member, given) in given::of(&members).into_iter().enumerate() {
+            members[member].given.get_or_insert(given);
         }
         let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, member) in members.iter().enumerate() {
@@ -209,29 +207,4 @@ fn are_of_one_mesh(a: &Member, b: &Member) -> bool {
 #[must_use]
 pub fn reads(reader: &Member, other: &Member) -> bool {
     other.ids.iter().any(|id| reader.reads.contains(id.as_str()))
-}
-
-/// What the Secrets of most others have, or else its record, or else the cluster's own network.
-fn address(members: &[Member], target: &Member) -> Option<String> {
-    let known = target.state.header.as_ref()?.server.as_deref()?;
-    let is_usable = |url: &str| Server::parse(url).is_ok_and(|s| s.unreachable_because().is_none());
-    if is_usable(known) {
-        return None;
-    }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let entries = members.iter().flat_map(|member| &member.state.remote_secrets);
-    for (key, remote) in entries.flat_map(|secret| &secret.entries) {
-        if let Ok(remote) = remote
-            && target.ids.contains(key)
-            && is_usable(&remote.server)
-        {
-            *counts.entry(&remote.server).or_default() += 1;
-        }
-    }
-    let most = counts.iter().rev().max_by_key(|(_, count)| **count);
-    let recorded = target.state.record.iter().flat_map(|record| &record.endpoints);
-    let recorded = recorded.map(|endpoint| endpoint.url.clone());
-    let within = target.state.api_servers.iter().map(|address| format!("https://{address}"));
-    let most = most.map(|(server, _)| (*server).to_owned());
-    most.into_iter().chain(recorded).chain(within).find(|url| is_usable(url))
 }

@@ -25,10 +25,17 @@ pub fn findings(mesh: &Mesh) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
+/// Whether it is known in which network it is, if in any.
+#[must_use]
+pub fn is_placed(member: &Member) -> bool {
+    member.is_known() || member.network().is_some()
+}
+
 /// Whether the mesh has several networks.
 #[must_use]
 pub fn is_divided(mesh: &Mesh) -> bool {
-    let networks: BTreeSet<Option<&str>> = mesh.members.iter().map(Member::network).collect();
+    let networks: BTreeSet<Option<&str>> =
+        mesh.members.iter().filter(|member| is_placed(member)).map(Member::network).collect();
     networks.len() > 1
 }
 
@@ -147,7 +154,7 @@ pub fn site(member: &Member) -> Cluster {
 /// Clusters of one network whose pods no route joins. What overlaps is told by itself.
 fn routes(mesh: &Mesh) -> Result<Vec<Finding>> {
     let mut networks: BTreeMap<Option<&str>, Vec<(&Member, Cluster)>> = BTreeMap::new();
-    for member in &mesh.members {
+    for member in mesh.members.iter().filter(|member| is_placed(member)) {
         networks.entry(member.network()).or_default().push((member, site(member)));
     }
     let mut found = Vec::new();

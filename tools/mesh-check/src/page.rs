@@ -74,7 +74,7 @@ pub fn page() -> String {
         out += &format!(".Ss {}\n.Bl -tag -width 4n\n", family.title);
         for check in family.checks {
             let how = check.severity.as_str();
-            out += &format!(".It {} Pq {how} : {}\n", check.code, escaped(check.title));
+            out += &format!(".It {} Po {how} Pc {}\n", check.code, escaped(check.title));
             for text in [check.meaning, check.remedy] {
                 sentences(text).for_each(|sentence| out += &format!("{}\n", escaped(sentence)));
                 out += ".Pp\n";

@@ -1,7 +1,7 @@
 //! Addresses that two clusters of one network have.
 
 use crate::member::{Member, Mesh};
-use crate::networks::{move_to, site};
+use crate::networks::{is_placed, move_to, site};
 use crate::table::ranges as check;
 use mesh_cidrs::{Inventory, Overlap, overlaps};
 use meshcore::cluster::{Cluster, RangeKind};
@@ -16,7 +16,7 @@ const KINDS: [RangeKind; 3] = [RangeKind::Pod, RangeKind::Service, RangeKind::No
 /// Overlaps, network by network: in different networks the same addresses do no harm.
 pub fn findings(mesh: &Mesh) -> Result<Vec<Finding>> {
     let mut networks: BTreeMap<Option<&str>, Vec<(&Member, Cluster)>> = BTreeMap::new();
-    for member in &mesh.members {
+    for member in mesh.members.iter().filter(|member| is_placed(member)) {
         // The owner of an overlap is told by its label.
         let name = member.name().to_owned();
         let site = Cluster { name, project: None, location: None, ..site(member) };

@@ -8,6 +8,7 @@ use meshcore::cluster::{self, Cluster};
 use meshcore::input::{Input, Source};
 use meshcore::{Error, Message, Result};
 use meshstate::ClusterState;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Reads all clusters, and what their clouds say of them.
@@ -19,18 +20,22 @@ pub fn read(
 ) -> Result<(Mesh, Vec<Message>)> {
     let described = descriptions(described)?;
     let alone = !described.clusters.is_empty() && !input.is_given();
-    let read = if alone { meshstate::Mesh::default() } else { input.read()? };
-    let mut warnings = described.warnings;
-    warnings.extend(read.warnings);
     let mut pool = Pool::default();
-    let mut members = Vec::new();
-    for mut state in read.clusters {
-        if let Some(namespace) = istio_namespace.filter(|_| !is_told(&state)) {
+    let mut bulks: HashMap<String, Bulk> = HashMap::new();
+    let mut reduce = |state: &mut ClusterState| {
+        if let Some(namespace) = istio_namespace.filter(|_| !is_told(state)) {
             namespace.clone_into(&mut state.istio_namespace);
         }
-        let bulk = Bulk::take(&mut state, &mut pool, asked);
-        members.push((state, bulk));
-    }
+        bulks.insert(state.name.clone(), Bulk::take(state, &mut pool, asked));
+    };
+    let read = if alone { meshstate::Mesh::default() } else { input.read_reduced(&mut reduce)? };
+    let mut warnings = described.warnings;
+    warnings.extend(read.warnings);
+    let with_bulk = |state: ClusterState| {
+        let bulk = bulks.remove(&state.name).unwrap_or_default();
+        (state, bulk)
+    };
+    let mut members: Vec<(ClusterState, Bulk)> = read.clusters.into_iter().map(with_bulk).collect();
     for record in described.clusters {
         warnings.extend(attach(&mut members, record));
     }

@@ -1,7 +1,7 @@
 //! The mesh's CA: what mesh-cacerts verifies, of all clusters at once.
 
 use crate::Judging;
-use crate::command::then;
+use crate::command::{apply_to, then};
 use crate::member::{Member, Mesh};
 use crate::table::{self, roots as check};
 use mesh_cacerts::{Cluster, Clusters, FileSet, Key, Style, When};
@@ -108,17 +108,16 @@ fn with_commands(mesh: &Mesh, finding: Finding) -> Finding {
 /// New intermediates of the one root that is in [`ROOT_DIR`], or is made there.
 fn renew(members: &[&Member]) -> String {
     let mut init = vec!["mesh-cacerts", "init", "--root-dir", ROOT_DIR];
-    let mut apply = vec!["mesh-apply".to_owned(), "--force-conflicts".to_owned()];
     for member in members {
         init.extend(["--cluster", member.way.context()]);
-        apply.extend(member.way.flags());
     }
     if let Some(namespace) = members.first().map(|member| member.istio_namespace())
         && namespace != "istio-system"
     {
         init.extend(["-n", namespace]);
     }
-    format!("{} | {}", command_line(init), command_line(apply))
+    let apply = apply_to(members.iter().map(|member| &member.way));
+    format!("{} | {apply}", command_line(init))
 }
 
 /// Istiod, and then all that has a sidecar.
@@ -130,8 +129,10 @@ fn restarts(members: &[&Member], with_proxies: bool) -> String {
             let words = ["rollout", "status", "deployment", "-n", namespace, "-l", "app=istiod"];
             commands.push(member.way.kubectl(words));
             let namespaces = member.bulk.meshed.iter();
+            // Istiod itself is through: a second restart within a second is refused by kubectl.
             commands.extend(namespaces.map(|namespace| {
-                member.way.kubectl(["rollout", "restart", "deployment", "-n", namespace])
+                let words = ["rollout", "restart", "deployment", "-n", namespace];
+                member.way.kubectl(words.into_iter().chain(["-l", "app!=istiod"]))
             }));
         }
         commands

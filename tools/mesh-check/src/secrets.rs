@@ -7,14 +7,15 @@ mod remake;
 pub use remake::Remake;
 
 use crate::Judging;
+use crate::bulk::Secret;
 use crate::identity::ids_twice;
 use crate::member::{Member, Mesh};
-use crate::table::secrets as check;
+use crate::table::{between, secrets as check};
 use crate::whose::Whose;
 use jiff::Timestamp;
 use meshcore::finding::Finding;
 use meshcore::is_secret_key;
-use meshstate::{Credential, DEFAULT_CLUSTER_ID, RemoteCluster, RemoteSecret};
+use meshstate::{Credential, DEFAULT_CLUSTER_ID, RemoteCluster, TokenSecret};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,19 +30,20 @@ pub fn findings(mesh: &Mesh, judging: Judging) -> Vec<Finding> {
     let mut led_astray: BTreeSet<(String, String)> = BTreeSet::new();
     for member in &mesh.members {
         found.extend(foreign_account(member));
+        found.extend(several_tokens(mesh, member));
         if is_doubtful(member) {
             continue;
         }
         let mut before = Before::default();
         for (secret, key) in entries(member) {
             let destination = destination(mesh, &whose, member, secret, key);
-            if let Destination::Other(target) = destination {
+            if let LeadsTo::Other(target) = destination {
                 if is_doubtful(target) {
                     continue;
                 }
                 led_astray.insert((member.name().to_owned(), target.name().to_owned()));
                 found.push(wrong_key(member, secret, key, target));
-            } else if matches!(destination, Destination::Unknown)
+            } else if matches!(destination, LeadsTo::Unknown)
                 && is_secret_key(key)
                 && key != DEFAULT_CLUSTER_ID
             {
@@ -61,19 +63,19 @@ pub fn findings(mesh: &Mesh, judging: Judging) -> Vec<Finding> {
 }
 
 /// The entries of the Secrets that istiod reads.
-fn entries(member: &Member) -> impl Iterator<Item = (&RemoteSecret, &str)> {
-    let secrets = member.state.remote_secrets.iter();
+fn entries(member: &Member) -> impl Iterator<Item = (&Secret, &str)> {
+    let secrets = member.bulk.secrets.iter();
     let read = secrets.filter(|secret| secret.is_read_in(member.istio_namespace()));
-    read.flat_map(|secret| secret.entries.keys().map(move |key| (secret, key.as_str())))
+    read.flat_map(|secret| secret.keys().map(move |key| (secret, key)))
 }
 
 /// Keys that are nobody's ID.
-fn of_key(mesh: &Mesh, member: &Member, secret: &RemoteSecret, key: &str) -> Option<Finding> {
+fn of_key(mesh: &Mesh, member: &Member, secret: &Secret, key: &str) -> Option<Finding> {
     // What is wrong with the ID of a cluster is told there.
     if mesh.with_id(key).next().is_some() {
         return None;
     }
-    let object = format!("{}/{}", secret.namespace, secret.name);
+    let object = secret.object();
     let (check, text) = if !is_secret_key(key) {
         (&check::KEY, format!("secret {object}: no Secret can have the key {key:?}"))
     } else if key == DEFAULT_CLUSTER_ID {
@@ -89,7 +91,7 @@ fn of_key(mesh: &Mesh, member: &Member, secret: &RemoteSecret, key: &str) -> Opt
 /// Entries before another one: by key, and by the way that they lead.
 #[derive(Default)]
 struct Before<'a> {
-    keys: HashMap<&'a str, &'a RemoteSecret>,
+    keys: HashMap<&'a str, &'a Secret>,
     ways: HashMap<(&'a str, &'a str), &'a str>,
 }
 
@@ -108,15 +110,15 @@ impl<'a> Before<'a> {
     fn rival(
         &mut self,
         member: &Member,
-        secret: &'a RemoteSecret,
+        secret: &'a Secret,
         key: &'a str,
-        destination: &Destination<'_>,
+        destination: &LeadsTo<'_>,
     ) -> Option<Finding> {
-        let object = format!("{}/{}", secret.namespace, secret.name);
+        let object = secret.object();
         if let Some(other) = self.keys.insert(key, secret) {
             // The one whose token ends first is the older one.
-            let ends = |secret: &RemoteSecret| {
-                let remote = secret.entries.get(key).and_then(|remote| remote.as_ref().ok());
+            let ends = |secret: &Secret| {
+                let remote = secret.get(key).and_then(|remote| remote.as_ref().ok());
                 let claims = remote.and_then(|remote| remote.credential.claims());
                 claims.map(|claims| claims.expires.unwrap_or(Timestamp::MAX))
             };
@@ -132,10 +134,10 @@ impl<'a> Before<'a> {
             let evidence = json!({"key": key});
             return Some(member.finding(&check::ID_TWICE, object, &text, evidence, fix));
         }
-        let remote = secret.entries.get(key)?.as_ref().ok()?;
+        let remote = secret.get(key)?.as_ref().ok()?;
         let other = self.ways.insert(way(remote), key)?;
         // One under a wrong key is told already.
-        if matches!(destination, Destination::Other(_)) {
+        if matches!(destination, LeadsTo::Other(_)) {
             return None;
         }
         let text = format!(
@@ -149,7 +151,7 @@ impl<'a> Before<'a> {
 }
 
 /// Where an entry leads.
-enum Destination<'a> {
+enum LeadsTo<'a> {
     /// To the cluster with this ID, as far as can be seen.
     Right,
     /// To a cluster that has another ID.
@@ -164,36 +166,36 @@ fn destination<'a>(
     mesh: &'a Mesh,
     whose: &Whose<'_>,
     member: &Member,
-    secret: &RemoteSecret,
+    secret: &Secret,
     key: &str,
-) -> Destination<'a> {
-    let Some(Ok(remote)) = secret.entries.get(key) else { return Destination::Unclear };
+) -> LeadsTo<'a> {
+    let Some(Ok(remote)) = secret.get(key) else { return LeadsTo::Unclear };
     let mut named = mesh.with_id(key);
     if let Some(index) = whose.is(remote) {
         let target = &mesh.members[index];
         if target.ids.is_empty() {
-            return Destination::Unclear;
+            return LeadsTo::Unclear;
         }
         let is_right = target.ids.iter().any(|id| id == key) && target.name() != member.name();
-        return if is_right { Destination::Right } else { Destination::Other(target) };
+        return if is_right { LeadsTo::Right } else { LeadsTo::Other(target) };
     }
     if named.next().is_some() {
-        return Destination::Right;
+        return LeadsTo::Right;
     }
     // The name by which people know it, where istiod has another.
     match mesh.find(key).filter(|target| target.name() != member.name()) {
-        Some(target) if !target.ids.is_empty() => Destination::Other(target),
-        Some(_) => Destination::Unclear,
-        None => Destination::Unknown,
+        Some(target) if !target.ids.is_empty() => LeadsTo::Other(target),
+        Some(_) => LeadsTo::Unclear,
+        None => LeadsTo::Unknown,
     }
 }
 
-fn wrong_key(member: &Member, secret: &RemoteSecret, key: &str, target: &Member) -> Finding {
-    let object = format!("{}/{}", secret.namespace, secret.name);
+fn wrong_key(member: &Member, secret: &Secret, key: &str, target: &Member) -> Finding {
+    let object = secret.object();
     let ids = target.ids.join(", ");
     let remove = remake::remove(member, secret, key);
     let is_own = member.ids.iter().any(|id| id == key);
-    let check = if is_own { &check::OWN_ID } else { &check::WRONG_KEY };
+    let check = if is_own { &check::OWN_ID } else { &between::WRONG_KEY };
     let (text, fix) = if is_own && target.name() != member.name() {
         let text = format!(
             "secret {object}: key {key} is istiod's own ID, so it ignores the entry, which leads to {}",
@@ -217,21 +219,61 @@ fn wrong_key(member: &Member, secret: &RemoteSecret, key: &str, target: &Member)
     member.finding(check, Some(("Secret", &object)), &text, evidence, fix)
 }
 
-fn unknown(member: &Member, secret: &RemoteSecret, key: &str) -> Finding {
-    let object = format!("{}/{}", secret.namespace, secret.name);
+fn unknown(member: &Member, secret: &Secret, key: &str) -> Finding {
+    let object = secret.object();
     let text = format!("secret {object}: cluster {key} is not among those that were looked at");
     let fix = remake::remove(member, secret, key);
     let object = Some(("Secret", object.as_str()));
-    member.finding(&check::UNKNOWN_CLUSTER, object, &text, json!({"key": key}), fix)
+    member.finding(&between::UNKNOWN_CLUSTER, object, &text, json!({"key": key}), fix)
+}
+
+/// What Istio calls the account whose token others read with.
+const READER: &str = "istio-reader-service-account";
+
+/// Token Secrets of the reader account, if there are several.
+fn several_tokens(mesh: &Mesh, member: &Member) -> Option<Finding> {
+    let of_reader = member.state.token_secrets.iter();
+    let of_reader = of_reader.filter(|secret| secret.account.as_deref() == Some(READER));
+    let all: Vec<&TokenSecret> = of_reader.filter(|secret| secret.fingerprint.is_some()).collect();
+    if all.len() < 2 {
+        return None;
+    }
+    let readers = |secret: &TokenSecret| -> Vec<&Member> {
+        let uses = |peer: &&Member| {
+            let entries = peer.bulk.secrets.iter().flat_map(|secret| &secret.entries);
+            entries.filter_map(|(_, remote)| remote.as_ref().ok()).any(|remote| {
+                match &remote.credential {
+                    Credential::Token { fingerprint, .. } => {
+                        Some(fingerprint) == secret.fingerprint.as_ref()
+                    }
+                    _ => false,
+                }
+            })
+        };
+        mesh.peers(member).filter(uses).collect()
+    };
+    let keep = all.iter().find(|secret| !readers(secret).is_empty()).unwrap_or(&all[0]);
+    let commands = all.iter().filter(|secret| secret.name != keep.name).flat_map(|secret| {
+        let readers = readers(secret);
+        let again = Remake::of(member).of_secret(&keep.name);
+        let again = (!readers.is_empty()).then(|| again.to(&readers));
+        let words = ["delete", "secret", &secret.name, "-n", &secret.namespace];
+        again.into_iter().chain([member.way.kubectl(words)])
+    });
+    let names: Vec<&str> = all.iter().map(|secret| secret.name.as_str()).collect();
+    let text = format!("service account {READER} has the token Secrets {}", names.join(", "));
+    let object = format!("{}/{READER}", keep.namespace);
+    let object = Some(("ServiceAccount", object.as_str()));
+    let fix = crate::command::then(commands);
+    Some(member.finding(&between::SEVERAL_TOKENS, object, &text, json!({"secrets": names}), fix))
 }
 
 /// A reader account without the marks of Helm, where Istio was installed by it.
 fn foreign_account(member: &Member) -> Option<Finding> {
     const RELEASE: &str = "meta.helm.sh/release-name";
-    const NAME: &str = "istio-reader-service-account";
     let state = &member.state;
     let by_helm = state.control_planes.iter().any(|plane| plane.meta.annotation(RELEASE).is_some());
-    let account = state.service_accounts.iter().find(|account| account.meta.name == NAME)?;
+    let account = state.service_accounts.iter().find(|account| account.meta.name == READER)?;
     if !by_helm || account.meta.annotation(RELEASE).is_some() {
         return None;
     }
@@ -242,7 +284,7 @@ fn foreign_account(member: &Member) -> Option<Finding> {
          refuses to take it over"
     );
     let words = |verb: &str, marks: &[&str]| {
-        let line = [verb, "serviceaccount", NAME, "-n", namespace]
+        let line = [verb, "serviceaccount", READER, "-n", namespace]
             .into_iter()
             .chain(marks.iter().copied());
         member.way.kubectl(line.chain(["--overwrite"]))
@@ -253,5 +295,5 @@ fn foreign_account(member: &Member) -> Option<Finding> {
         words("annotate", &["meta.helm.sh/release-name=istio-base", &release_namespace]),
     ]);
     let object = Some(("ServiceAccount", object.as_str()));
-    Some(member.finding(&check::FOREIGN_ACCOUNT, object, &text, json!({}), fix))
+    Some(member.finding(&between::FOREIGN_ACCOUNT, object, &text, json!({}), fix))
 }

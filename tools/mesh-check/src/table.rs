@@ -1,6 +1,7 @@
 //! The table of checks: one row each, with a code that is stable for ever. `--list`, `--explain`
 //! and the page mesh-checks(7) are made of it.
 
+pub mod between;
 pub mod captures;
 pub mod control_planes;
 pub mod firewalls;
@@ -50,6 +51,7 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Identity", checks: identity::ALL },
     Family { title: "Control planes", checks: control_planes::ALL },
     Family { title: "Remote Secrets", checks: secrets::ALL },
+    Family { title: "Remote Secrets between clusters", checks: between::ALL },
     Family { title: "Certificates and roots", checks: roots::ALL },
     Family { title: "Networks", checks: networks::ALL },
     Family { title: "Address ranges", checks: ranges::ALL },
@@ -103,6 +105,7 @@ mod tests {
     #[test]
     fn every_row_is_in_its_family() {
         let text = [
+            include_str!("table/between.rs"),
             include_str!("table/captures.rs"),
             include_str!("table/control_planes.rs"),
             include_str!("table/firewalls.rs"),
@@ -118,6 +121,17 @@ mod tests {
         ];
         let rows: usize = text.iter().map(|text| text.matches(": Check = Check {").count()).sum();
         assert_eq!(rows, all().count());
+    }
+
+    /// mesh-secret-lint has no other opinion of what a code means.
+    #[test]
+    fn shared_codes_are_as_bad_as_elsewhere() {
+        let shared = meshsecrets::check::ALL.iter().filter_map(|other| {
+            let own = by_code(other.code).ok()?;
+            Some((own, other.severity))
+        });
+        assert!(shared.clone().count() > 30);
+        assert!(shared.into_iter().all(|(own, severity)| own.severity == severity));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rules that decide whether traffic to a service gets to another cluster.
 
 use crate::member::{Member, Mesh};
+use crate::networks::is_placed;
 use crate::table::services as check;
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
@@ -126,7 +127,8 @@ fn server_in_plain_text(
         (is_everywhere || *namespace == peer.meta.namespace)
             && member.bulk.meshed.contains(namespace)
     });
-    let far = mesh.peers(member).find(|other| other.network() != member.network());
+    let far = mesh.peers(member).filter(|other| is_placed(other));
+    let far = far.into_iter().find(|other| other.network() != member.network());
     let far = far.filter(|_| serves)?;
     let object = peer.meta.object();
     let text = format!(

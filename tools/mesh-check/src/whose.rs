@@ -1,8 +1,10 @@
 //! Whose API server a remote Secret leads to, by what the clusters tell of themselves.
 
+use crate::bulk::Entry;
 use crate::member::{Member, Mesh};
 use meshstate::{Credential, RemoteCluster};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// What tells clusters apart, and the cluster (none where several have it).
 #[derive(Debug, Default)]
@@ -70,12 +72,12 @@ impl<'a> Whose<'a> {
 /// Keys of a cluster's Secrets that are for others than this one: those by which others are known,
 /// and those that lead to others.
 #[must_use]
-pub fn strangers(mesh: &Mesh, reader: &str, target: &str) -> BTreeSet<String> {
+pub fn strangers(mesh: &Mesh, reader: &str, target: &str) -> BTreeSet<Arc<str>> {
     let whose = Whose::of(mesh);
     let is_target = |index: usize| mesh.members[index].name() == target;
     let of_reader = mesh.members.iter().filter(|member| member.name() == reader);
-    let entries = of_reader.flat_map(|member| &member.state.remote_secrets);
-    let is_strange = |(key, remote): &(&String, &Result<RemoteCluster, String>)| {
+    let entries = of_reader.flat_map(|member| &member.bulk.secrets);
+    let is_strange = |(key, remote): &&Entry| {
         let leads_to = remote.as_ref().ok().and_then(|remote| whose.is(remote));
         let mut named = mesh.with_id(key).peekable();
         match leads_to {

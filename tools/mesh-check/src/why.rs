@@ -5,7 +5,6 @@ mod link;
 
 pub use link::{Answer, Link};
 
-use crate::Judging;
 use crate::member::{Member, Mesh};
 use crate::report::Form;
 use link::Pair;
@@ -58,8 +57,13 @@ impl Name {
     }
 }
 
-/// Walks the chain.
-pub fn answer(mesh: Mesh, question: &Question, judging: Judging, form: Form) -> Result<Outcome> {
+/// Walks the chain; `findings` are those of the two clusters.
+pub fn answer(
+    mesh: Mesh,
+    question: &Question,
+    findings: impl Fn(&Mesh) -> Result<Vec<Finding>>,
+    form: Form,
+) -> Result<Outcome> {
     let known: Vec<String> = mesh.members.iter().map(|m| m.name().to_owned()).collect();
     let find = |name: &str| {
         mesh.find(name).map(|member| member.name().to_owned()).ok_or_else(|| {
@@ -72,7 +76,7 @@ pub fn answer(mesh: Mesh, question: &Question, judging: Judging, form: Form) -> 
         return Err(Error::usage("--why: both are one cluster").hint("name two clusters"));
     }
     let mesh = pair(mesh, &from, &to);
-    let findings = crate::findings(&mesh, None, judging)?;
+    let findings = findings(&mesh)?;
     let links = Pair::new(&mesh, question, &findings).links();
     let broken = links.iter().position(|link| link.answer == Answer::No);
     let shown = &links[..broken.map_or(links.len(), |index| index + 1)];
@@ -101,11 +105,11 @@ fn pair(mesh: Mesh, from: &str, to: &str) -> Mesh {
     let mut members: Vec<Member> = mesh.members.into_iter().filter(is_one).collect();
     for member in &mut members {
         if member.name() == from {
-            for secret in &mut member.state.remote_secrets {
-                secret.entries.retain(|key, _| !strangers.contains(key));
+            for secret in &mut member.bulk.secrets {
+                secret.entries.retain(|(key, _)| !strangers.contains(key));
             }
             // One that is for others alone is of no interest.
-            member.state.remote_secrets.retain(|secret| !secret.entries.is_empty());
+            member.bulk.secrets.retain(|secret| !secret.entries.is_empty());
         }
     }
     members.sort_by_key(|member| member.name() != from);

@@ -57,7 +57,7 @@ fn a_healthy_mesh_is_a_silent_yes() {
 fn a_finding_is_told_with_what_heals_it() {
     let text = broken("MESH0473").text();
     let lines = "error: cluster cluster1: it has no credentials for cluster2 (MESH0473)\n  \
-                 fix: mesh-remote-secret --context cluster2 --name cluster2 | \
+                 fix: mesh-remote-secret --context cluster2 --name cluster2 --ttl 2184h | \
                  kubectl --context cluster1 apply --server-side --force-conflicts -f -\n";
     tool(&[]).write_stdin(text.clone()).assert().code(1).stdout(lines).stderr(is_empty());
     let table = "SEVERITY  CODE      OBJECT    MESSAGE\nerror     MESH0473  cluster1  ";
@@ -89,7 +89,7 @@ fn fixes_are_whole_commands() {
         (
             "MESH0471",
             "kubectl --context cluster1 delete secret istio-remote-secret-cluster2 -n istio-system \
-             && mesh-remote-secret --context cluster2 --name cluster2 | kubectl --context cluster1 \
+             && mesh-remote-secret --context cluster2 --name cluster2 --ttl 2184h | kubectl --context cluster1 \
              apply --server-side --force-conflicts -f -",
         ),
         (

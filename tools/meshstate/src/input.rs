@@ -1,7 +1,7 @@
 //! The flag by which tools read a mesh: `-f [NAME=]FILE`.
 
-use crate::Mesh;
 use crate::reader::{Origin, Reader};
+use crate::{ClusterState, Mesh};
 use meshcore::{Error, Result};
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -63,12 +63,27 @@ impl Input {
     /// Where something cannot be read, holds no object or is no Kubernetes object or record,
     /// where two captures have one name, and where a record could be of two clusters.
     pub fn read(&self) -> Result<Mesh> {
+        self.read_into(Reader::default())
+    }
+
+    /// The same, where hundreds of clusters are too much to be kept as they are: `reduce` may take
+    /// what it wants of each, and clear the rest, as soon as all of it was read. Of a cluster in a
+    /// stream that is at the end of its capture, so nothing of it may come after that.
+    ///
+    /// # Errors
+    /// As for [`Input::read`].
+    pub fn read_reduced(&self, mut reduce: impl FnMut(&mut ClusterState)) -> Result<Mesh> {
+        let mut reader = Reader::default();
+        reader.reduce = Some(&mut reduce);
+        self.read_into(reader)
+    }
+
+    fn read_into(&self, mut reader: Reader<'_>) -> Result<Mesh> {
         let stdin = NamedFile { cluster: None, file: PathBuf::from("-") };
         let files = if self.files.is_empty() { std::slice::from_ref(&stdin) } else { &self.files };
         if files.iter().filter(|file| file.is_stdin()).count() > 1 {
             return Err(Error::usage("standard input can be read once: give \"-f -\" once"));
         }
-        let mut reader = Reader::default();
         for file in files {
             let cluster = file.cluster_name();
             let path = file.file.display().to_string();

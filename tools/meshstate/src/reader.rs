@@ -11,10 +11,29 @@ use std::io::{self, BufRead};
 
 /// What was read so far.
 #[derive(Default)]
-pub(crate) struct Reader {
-    clusters: Vec<Builder>,
+pub(crate) struct Reader<'r> {
+    clusters: Vec<Slot>,
     records: Vec<Cluster>,
     pool: Pool,
+    /// Takes what is wanted out of a cluster, as soon as all of it was read.
+    pub reduce: Option<&'r mut dyn FnMut(&mut ClusterState)>,
+}
+
+/// A cluster.
+enum Slot {
+    /// More may come.
+    Open(Box<Builder>),
+    /// Nothing more may come: it was reduced.
+    Done(Box<ClusterState>),
+}
+
+impl Slot {
+    fn state(&self) -> &ClusterState {
+        match self {
+            Self::Open(builder) => &builder.state,
+            Self::Done(state) => state,
+        }
+    }
 }
 
 /// One input, and what its plain objects are of.
@@ -28,7 +47,7 @@ pub(crate) struct Origin<'a> {
     pub is_named: bool,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Reads a stream to its end: line by line, as long as lines are whole objects, and what
     /// follows at once.
     pub fn read(&mut self, origin: Origin<'_>, mut input: impl BufRead) -> Result<()> {
@@ -71,6 +90,7 @@ impl Reader {
         source: &Source,
         documents: &[Document<'_>],
     ) -> Result<()> {
+        let mut begun = Vec::new();
         // A header is for what follows it in its own document.
         let mut capture: Option<(&str, usize)> = None;
         for document in documents {
@@ -79,13 +99,27 @@ impl Reader {
             let part = part(source, document);
             match (meta.group(), &**kind) {
                 ("meshutils", "Cluster") => self.records.push(document.decode()?),
-                ("meshutils", "Capture") => capture = Some((part, self.begin(origin, document)?)),
+                ("meshutils", "Capture") => {
+                    let index = self.begin(origin, document)?;
+                    begun.push(index);
+                    capture = Some((part, index));
+                }
                 ("", "Config") => return Err(unknown(document, Some("a kubeconfig"))),
                 (group, kind) => {
                     let of_capture = capture.filter(|&(of, _)| of == part).map(|(_, index)| index);
                     let index = of_capture.unwrap_or_else(|| self.index(origin.cluster));
-                    self.clusters[index].add(group, kind, document, &mut self.pool)?;
+                    match &mut self.clusters[index] {
+                        Slot::Open(cluster) => {
+                            cluster.add(group, kind, document, &mut self.pool)?;
+                        }
+                        Slot::Done(state) => return Err(too_late(document, &state.name)),
+                    }
                 }
+            }
+        }
+        if self.reduce.is_some() {
+            for index in begun {
+                self.complete(index);
             }
         }
         Ok(())
@@ -102,28 +136,50 @@ impl Reader {
                 .hint("a capture says itself what it is of: leave NAME= out"));
         }
         let index = self.index(&name);
-        if self.clusters[index].state.header.is_some() {
+        if self.clusters[index].state().header.is_some() {
             let text = format!("is the second capture of cluster {name}");
             return Err(Error::data(text)
                 .at(document.place())
                 .hint("give one of each cluster; two clusters need two names"));
         }
-        self.clusters[index].state.header = Some(header);
+        if let Slot::Open(cluster) = &mut self.clusters[index] {
+            cluster.state.header = Some(header);
+        }
         Ok(index)
     }
 
     fn index(&mut self, name: &str) -> usize {
-        let known = self.clusters.iter().position(|cluster| cluster.state.name == name);
+        let known = self.clusters.iter().position(|cluster| cluster.state().name == name);
         known.unwrap_or_else(|| {
-            self.clusters.push(Builder::new(name));
+            self.clusters.push(Slot::Open(Box::new(Builder::new(name))));
             self.clusters.len() - 1
         })
     }
 
+    /// Finishes a cluster of which all was read.
+    fn complete(&mut self, index: usize) {
+        let slot = &mut self.clusters[index];
+        if let Slot::Open(builder) = slot {
+            let name = builder.state.name.clone();
+            let builder = std::mem::replace(&mut **builder, Builder::new(&name));
+            let mut state = builder.finish();
+            if let Some(reduce) = &mut self.reduce {
+                reduce(&mut state);
+            }
+            *slot = Slot::Done(Box::new(state));
+        }
+    }
+
     /// The mesh of all that was read.
-    pub fn finish(self) -> Result<Mesh> {
-        let clusters: Vec<ClusterState> =
-            self.clusters.into_iter().map(Builder::finish).filter(is_worth_it).collect();
+    pub fn finish(mut self) -> Result<Mesh> {
+        for index in 0..self.clusters.len() {
+            self.complete(index);
+        }
+        let states = self.clusters.into_iter().filter_map(|slot| match slot {
+            Slot::Open(_) => None,
+            Slot::Done(state) => Some(*state),
+        });
+        let clusters: Vec<ClusterState> = states.filter(is_worth_it).collect();
         let mesh = records::attach(clusters, self.records)?;
         if mesh.clusters.is_empty() {
             return Err(Error::data("the input tells of no cluster").hint(
@@ -154,6 +210,12 @@ fn is_whole(line: &str) -> bool {
 fn part<'d>(source: &Source, document: &'d Document<'_>) -> &'d str {
     let rest = document.place().get(source.name.len()..).unwrap_or_default();
     rest.trim_start_matches(": ").split(':').next().unwrap_or_default()
+}
+
+fn too_late(document: &Document<'_>, name: &str) -> Error {
+    Error::data(format!("is of cluster {name}, whose capture was read already"))
+        .at(document.place())
+        .hint("name what else there is of a cluster before its capture")
 }
 
 fn unknown(document: &Document<'_>, what: Option<&str>) -> Error {

@@ -116,6 +116,39 @@ fn files_of_one_name_are_of_one_cluster() {
 }
 
 #[test]
+fn clusters_are_reduced_as_soon_as_they_are_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let captures = write(
+        "captures",
+        format!("{}\n{}\n", capture("a", &[service("x")]), capture("b", &[service("y")])),
+    );
+    let dump = write("dump", list(&[service("z")]).to_string());
+    let read = |files: &[String]| {
+        let mut seen = Vec::new();
+        let files = files.iter().map(|file| NamedFile::parse(file).unwrap()).collect();
+        let read = Input { files }.read_reduced(|state| {
+            let services = std::mem::take(&mut state.services);
+            seen.push((state.name.clone(), services.len()));
+        });
+        (read, seen)
+    };
+    let (mesh, seen) = read(&[format!("c={dump}"), format!("a={dump}"), captures.clone()]);
+    let mesh = mesh.unwrap();
+    assert!(mesh.clusters.iter().all(|cluster| cluster.services.is_empty()));
+    // Those of dumps may go on to the end of the input.
+    let told = |name: &str, services| (name.to_owned(), services);
+    assert_eq!(seen, [told("a", 2), told("b", 1), told("c", 1)]);
+    let (late, _) = read(&[captures, format!("a={dump}")]);
+    let error = late.unwrap_err();
+    assert!(error.message().text().contains("whose capture was read already"), "{error:?}");
+}
+
+#[test]
 fn flags_name_clusters() {
     let parse = |text: &str| {
         let NamedFile { cluster, file } = NamedFile::parse(text).unwrap();

@@ -29,7 +29,7 @@ case "$*" in
     ;;
 *" rollout status deployment -l app=istiod") ;;
 *" get pods -A -l security.istio.io/tlsMode=istio -o jsonpath="*) printf 'sample\nother\nsample\n' ;;
-*" rollout restart deployment,statefulset,daemonset -n "*) ;;
+*" rollout restart deployment,statefulset,daemonset -l app!=istiod -n "*) ;;
 *) exit 1 ;;
 esac
 "#;
@@ -106,13 +106,19 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
         let restart = |what: &str| format!("kubectl --context {cluster} {what}\n");
         let of = |what: &str| log.matches(&restart(what)).count();
         assert_eq!(of("-n istio-system rollout restart deployment -l app=istiod"), 3);
-        assert_eq!(of("rollout restart deployment,statefulset,daemonset -n sample"), 3);
-        assert_eq!(of("rollout restart deployment,statefulset,daemonset -n other"), 3);
+        assert_eq!(
+            of("rollout restart deployment,statefulset,daemonset -l app!=istiod -n sample"),
+            3
+        );
+        assert_eq!(
+            of("rollout restart deployment,statefulset,daemonset -l app!=istiod -n other"),
+            3
+        );
         // No proxy before its istiod.
         let first = |what: &str| log.find(&restart(what)).unwrap();
         assert!(
             first("-n istio-system rollout restart deployment -l app=istiod")
-                < first("rollout restart deployment,statefulset,daemonset -n other")
+                < first("rollout restart deployment,statefulset,daemonset -l app!=istiod -n other")
         );
     }
 }

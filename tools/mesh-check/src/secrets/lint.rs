@@ -2,6 +2,7 @@
 //! looked at once, and told together.
 
 use crate::Judging;
+use crate::bulk::{Destination, Secret};
 use crate::command::then;
 use crate::member::{Member, Mesh};
 use crate::secrets::{Remake, remake};
@@ -15,15 +16,16 @@ use meshsecrets::{
     Origin, Remote, RemoteSecret as Lintable, Subject, When, connection, credentials, place,
     validity,
 };
-use meshstate::{Credential, RemoteCluster, RemoteSecret};
+use meshstate::{Credential, RemoteCluster};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// One entry of a Secret, and the clusters that have it.
 struct Entry<'a> {
-    secret: &'a RemoteSecret,
+    secret: &'a Secret,
     key: &'a str,
-    remote: &'a Result<RemoteCluster, String>,
+    remote: &'a Destination,
     readers: Vec<&'a Member>,
 }
 
@@ -50,10 +52,10 @@ fn entries(mesh: &Mesh) -> Vec<Entry<'_>> {
     let mut alike: HashMap<(&str, &str, &str, &str), Vec<usize>> = HashMap::new();
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for member in &mesh.members {
-        for secret in &member.state.remote_secrets {
+        for secret in &member.bulk.secrets {
             for (key, remote) in &secret.entries {
                 let server = remote.as_ref().map_or("", |remote| remote.server.as_str());
-                let mark = (secret.namespace.as_str(), secret.name.as_str(), key.as_str(), server);
+                let mark = (&*secret.namespace, &*secret.name, &**key, server);
                 let known = alike.entry(mark).or_default();
                 let same = known.iter().copied().find(|&index| {
                     let known: &Entry<'_> = &entries[index];
@@ -89,16 +91,16 @@ fn allowed(member: &Member) -> BTreeSet<String> {
 /// Where Secrets lie and how they are marked.
 fn places(member: &Member) -> Vec<Finding> {
     let istio_namespace = member.istio_namespace();
-    let is_odd = |secret: &&RemoteSecret| {
+    let is_odd = |secret: &&Secret| {
         let named = secret.cluster_annotation.as_ref();
         !secret.is_read_in(istio_namespace)
             || secret.entries.is_empty()
-            || named.is_some_and(|named| !secret.entries.contains_key(named))
+            || named.is_some_and(|named| secret.get(named).is_none())
     };
     let mut found = Vec::new();
-    for secret in member.state.remote_secrets.iter().filter(is_odd) {
+    for secret in member.bulk.secrets.iter().filter(is_odd) {
         let mut lintable = lintable(secret);
-        let keys = secret.entries.keys().map(|key| (key.clone(), Ok(Kubeconfig::default())));
+        let keys = secret.keys().map(|key| (key.to_owned(), Ok(Kubeconfig::default())));
         lintable.entries = keys.collect();
         let subject = subject(&lintable, istio_namespace, None);
         found.extend(place::findings(subject).into_iter().map(|finding| {
@@ -113,14 +115,15 @@ fn places(member: &Member) -> Vec<Finding> {
     found
 }
 
-fn lintable(secret: &RemoteSecret) -> Lintable {
+fn lintable(secret: &Secret) -> Lintable {
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
     Lintable {
-        namespace: Some(secret.namespace.clone()),
-        name: secret.name.clone(),
-        label: secret.label.clone(),
-        cluster: secret.cluster_annotation.clone(),
-        expires: secret.expires.clone(),
-        rotate_after: secret.rotate_after.clone(),
+        namespace: Some(secret.namespace.to_string()),
+        name: secret.name.to_string(),
+        label: text(&secret.label),
+        cluster: text(&secret.cluster_annotation),
+        expires: text(&secret.expires),
+        rotate_after: text(&secret.rotate_after),
         is_copied: false,
         entries: BTreeMap::new(),
     }
@@ -131,7 +134,7 @@ fn subject<'a>(secret: &'a Lintable, istio_namespace: &'a str, id: Option<&'a st
 }
 
 /// Puts a Secret where istiod looks, as it is.
-fn moved(finding: Finding, member: &Member, secret: &RemoteSecret) -> Finding {
+fn moved(finding: Finding, member: &Member, secret: &Secret) -> Finding {
     let (name, wrong) = (&*secret.name, &*secret.namespace);
     let right = member.istio_namespace();
     let get = member.way.kubectl(["get", "secret", name, "-n", wrong, "-o", "yaml"]);
@@ -203,21 +206,17 @@ fn remade(finding: Finding, entry: &Entry<'_>, target: Option<&Member>) -> Findi
         flags.push("--create-service-account".to_owned());
     }
     let is_address = ["MESH0421", "MESH0422", "MESH0423"].contains(&finding.code);
-    if is_address && target.address.is_none() && !has_usable_address(target) {
+    let given = target.given.as_ref().and_then(|given| given.server.as_ref());
+    if is_address && given.is_none() && !has_usable_address(target) {
         flags.extend(["--server", "URL"].map(str::to_owned));
     }
-    if let Ok(remote) = entry.remote
-        && let Some(claims) = remote.credential.claims()
-        && let (Some(expires), Some(issued)) = (claims.expires, claims.issued)
-    {
-        // As long as the one before.
-        let hours = expires.duration_since(issued).as_hours().max(1);
-        flags.extend(["--ttl".to_owned(), format!("{hours}h")]);
-    }
-    let make = Remake::of(target).with(flags).to(&entry.readers);
+    let claims = entry.remote.as_ref().ok().and_then(|remote| remote.credential.claims());
+    let life = claims.and_then(|claims| claims.expires.zip(claims.issued));
+    let hours = life.map(|(end, begin)| end.duration_since(begin).as_hours().max(1));
+    let make = Remake::of(target).with(flags).for_hours(hours).to(&entry.readers);
     // What is made has the cluster's ID for a key, and the name that goes with it.
     let is_same = target.ids.iter().any(|id| id == entry.key)
-        && entry.secret.name == format!("istio-remote-secret-{}", entry.key);
+        && *entry.secret.name == format!("istio-remote-secret-{}", entry.key);
     let fix = if is_same {
         make
     } else {
@@ -235,7 +234,7 @@ fn has_usable_address(target: &Member) -> bool {
 }
 
 /// A finding of mesh-secret-lint as one of these clusters.
-fn of_member(finding: Finding, readers: &[&Member], secret: &RemoteSecret) -> Finding {
+fn of_member(finding: Finding, readers: &[&Member], secret: &Secret) -> Finding {
     let reader = readers[0];
     let names: Vec<&str> = readers.iter().map(|reader| reader.name()).collect();
     let who = match names.len() {

@@ -1,9 +1,10 @@
 //! Credentials that are not there.
 
+use crate::bulk::Secret;
 use crate::command::then;
 use crate::member::{Member, Mesh, reads};
 use crate::secrets::Remake;
-use crate::table::{Check, secrets as check};
+use crate::table::{Check, between as check};
 use meshcore::finding::Finding;
 use meshstate::Resource;
 use serde_json::json;
@@ -53,7 +54,7 @@ fn is_missing(reader: &Member, target: &Member) -> bool {
         || state.seen.contains(&Resource::Secrets);
     // One that lies elsewhere, or is not labelled, is told by itself.
     let has_some = || {
-        let mut keys = state.remote_secrets.iter().flat_map(|secret| secret.entries.keys());
+        let mut keys = reader.bulk.secrets.iter().flat_map(Secret::keys);
         keys.any(|key| target.ids.iter().any(|id| id == key))
     };
     reader.reads_others()

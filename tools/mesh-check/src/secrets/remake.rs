@@ -1,32 +1,35 @@
 //! Commands that make a remote Secret, or take it away.
 
+use crate::bulk::Secret;
+use crate::command::apply_to;
 use crate::member::Member;
-use meshcore::shell::command_line;
-use meshstate::RemoteSecret;
 use serde_json::json;
 
 /// A command that makes the Secret for a cluster.
 #[derive(Debug, Clone)]
 pub struct Remake<'a> {
     target: &'a Member,
+    hours: Option<i64>,
     flags: Vec<String>,
 }
 
 impl<'a> Remake<'a> {
-    /// With the ID and the address that the others are to know it by.
+    /// With the ID and the address that the others are to know it by, and a token that is good for
+    /// as long as those that they have.
     #[must_use]
     pub fn of(target: &'a Member) -> Self {
+        let given = target.given.clone().unwrap_or_default();
         let mut flags = Vec::new();
         if let [id] = &target.ids[..] {
             flags.extend(["--name".to_owned(), id.clone()]);
         }
-        if let Some(server) = &target.address {
-            flags.extend(["--server".to_owned(), server.clone()]);
+        if let Some(server) = given.server {
+            flags.extend(["--server".to_owned(), server]);
         }
         if target.istio_namespace() != "istio-system" {
             flags.extend(["-n".to_owned(), target.istio_namespace().to_owned()]);
         }
-        Self { target, flags }
+        Self { target, hours: given.hours, flags }
     }
 
     /// With more flags of mesh-remote-secret.
@@ -36,16 +39,27 @@ impl<'a> Remake<'a> {
         self
     }
 
+    /// With a token that is good for so long.
+    #[must_use]
+    pub fn for_hours(self, hours: Option<i64>) -> Self {
+        Self { hours: hours.or(self.hours), ..self }
+    }
+
+    /// With the token that a Secret holds, which has no end.
+    #[must_use]
+    pub fn of_secret(self, name: &str) -> Self {
+        Self { hours: None, ..self }.with(["--secret-name", name])
+    }
+
     /// Gives it to these clusters.
     #[must_use]
     pub fn to(&self, readers: &[&Member]) -> String {
-        let make = self.target.way.run("mesh-remote-secret", &self.flags);
-        let apply = if let [reader] = readers {
-            reader.way.apply()
-        } else {
-            let mut words = vec!["mesh-apply".to_owned(), "--force-conflicts".to_owned()];
-            words.extend(readers.iter().flat_map(|reader| reader.way.flags()));
-            command_line(words)
+        let ttl = self.hours.iter().flat_map(|hours| ["--ttl".to_owned(), format!("{hours}h")]);
+        let flags = self.flags.iter().cloned().chain(ttl);
+        let make = self.target.way.run("mesh-remote-secret", flags);
+        let apply = match readers {
+            [reader] => reader.way.apply(),
+            _ => apply_to(readers.iter().map(|reader| &reader.way)),
         };
         format!("{make} | {apply}")
     }
@@ -53,7 +67,7 @@ impl<'a> Remake<'a> {
 
 /// Takes a cluster out of a Secret, or the Secret with its only one.
 #[must_use]
-pub fn remove(member: &Member, secret: &RemoteSecret, key: &str) -> String {
+pub fn remove(member: &Member, secret: &Secret, key: &str) -> String {
     let (name, namespace) = (&*secret.name, &*secret.namespace);
     if secret.entries.len() < 2 {
         return member.way.kubectl(["delete", "secret", name, "-n", namespace]);

@@ -3,7 +3,7 @@
 use crate::command::{piped, then};
 use crate::member::{Member, Mesh};
 use crate::services;
-use crate::table::{Check, FAMILIES, services as check};
+use crate::table::{self, Check, services as check};
 use crate::why::{Name, Question};
 use meshcore::finding::{Finding, Severity};
 use meshstate::Resource;
@@ -85,12 +85,11 @@ impl<'a> Pair<'a> {
     /// The first error of a family, of these members, that is one of those meant.
     fn error(
         &self,
-        family: &str,
+        family: &[Check],
         members: &[&Member],
         is_meant: impl Fn(&Finding) -> bool,
     ) -> Option<Finding> {
-        let family = FAMILIES.iter().find(|one| one.title == family)?;
-        let rank = |finding: &Finding| family.checks.iter().position(|c| c.code == finding.code);
+        let rank = |finding: &Finding| family.iter().position(|c| c.code == finding.code);
         let of_member = |finding: &&Finding| {
             members.iter().any(|member| finding.evidence["cluster"] == json!(member.name()))
         };
@@ -117,7 +116,7 @@ impl<'a> Pair<'a> {
         let names = self.both().map(Member::name);
         let text = format!("{} and {} could be read", names[0], names[1]);
         let is_known = self.both().iter().all(|member| member.is_known());
-        let finding = self.error("Captures", &self.both(), |_| true);
+        let finding = self.error(table::captures::ALL, &self.both(), |_| true);
         Self::link("captures", text, is_known, finding)
     }
 
@@ -128,8 +127,10 @@ impl<'a> Pair<'a> {
         );
         let is_known = self.from.has_control_plane() && !self.to.ids.is_empty();
         let finding = self
-            .error("Identity", &self.both(), |finding| finding.code != "MESH0107")
-            .or_else(|| self.error("Control planes", &[self.from], |_| true));
+            .error(table::identity::ALL, &self.both(), |finding| {
+                finding.code != table::identity::TRUST_DOMAIN.code
+            })
+            .or_else(|| self.error(table::control_planes::ALL, &[self.from], |_| true));
         Self::link("control plane", text, is_known, finding)
     }
 
@@ -137,11 +138,14 @@ impl<'a> Pair<'a> {
         let (from, to) = (self.from, self.to);
         let text = format!("{} has credentials for {} that work", from.name(), to.name());
         let is_known = crate::member::reads(from, to);
-        let finding = self.error("Remote Secrets", &[from], |_| true).or_else(|| {
-            self.error("Firewalls and authorized networks", &[to], |finding| {
-                finding.code < "MESH0310"
-            })
-        });
+        let finding = self
+            .error(table::secrets::ALL, &[from], |_| true)
+            .or_else(|| self.error(table::between::ALL, &[from], |_| true))
+            .or_else(|| {
+                self.error(table::firewalls::ALL, &[to], |finding| {
+                    finding.code < table::firewalls::PODS.code
+                })
+            });
         Self::link("credentials", text, is_known, finding)
     }
 
@@ -153,9 +157,11 @@ impl<'a> Pair<'a> {
             (roots.distributed.is_some() || roots.signer().is_some())
                 && !member.state.mesh_configs.is_empty()
         };
-        let finding = self
-            .error("Certificates and roots", &self.both(), |_| true)
-            .or_else(|| self.error("Identity", &self.both(), |f| f.code == "MESH0107"));
+        let finding = self.error(table::roots::ALL, &self.both(), |_| true).or_else(|| {
+            self.error(table::identity::ALL, &self.both(), |f| {
+                f.code == table::identity::TRUST_DOMAIN.code
+            })
+        });
         Self::link("trust", text, self.both().iter().all(|member| knows(member)), finding)
     }
 
@@ -239,13 +245,13 @@ impl<'a> Pair<'a> {
 
     fn way(&self) -> Link {
         let (from, to) = (self.from, self.to);
-        let networks = self.error("Networks", &self.both(), |_| true);
+        let networks = self.error(table::networks::ALL, &self.both(), |_| true);
         if from.network() == to.network() {
             let network = to.network().unwrap_or("no named network");
             let text = format!("both are in {network}, and pods reach each other");
             let finding = networks
-                .or_else(|| self.error("Address ranges", &self.both(), |_| true))
-                .or_else(|| self.error("Firewalls and authorized networks", &[to], |_| true));
+                .or_else(|| self.error(table::ranges::ALL, &self.both(), |_| true))
+                .or_else(|| self.error(table::firewalls::ALL, &[to], |_| true));
             let sites = [from, to].map(crate::networks::site);
             let route = meshcore::route::between(&sites[0], &sites[1]);
             let is_known = route.is_ok_and(|route| route == meshcore::route::Route::Known);
@@ -257,7 +263,7 @@ impl<'a> Pair<'a> {
             to.network().unwrap_or("no named network"),
             to.name()
         );
-        let finding = networks.or_else(|| self.error("Gateways", &[to], |_| true));
+        let finding = networks.or_else(|| self.error(table::gateways::ALL, &[to], |_| true));
         let is_known = to
             .bulk
             .gateways
@@ -281,7 +287,7 @@ impl<'a> Pair<'a> {
             member.state.knows(Resource::DestinationRules)
                 && member.state.knows(Resource::PeerAuthentications)
         };
-        let finding = self.error("Services", &self.both(), is_meant);
+        let finding = self.error(table::services::ALL, &self.both(), is_meant);
         Self::link("encryption", text, self.both().iter().all(|member| knows(member)), finding)
     }
 
@@ -289,10 +295,10 @@ impl<'a> Pair<'a> {
         let from = self.from;
         let text = format!("pods of namespace {} in {} have sidecars", self.client, from.name());
         let name = format!("{}: Namespace {}", from.name(), self.client);
-        let finding = self.error("Injection", &[from], |finding| finding.object == name);
+        let finding = self.error(table::injection::ALL, &[from], |finding| finding.object == name);
         let has_sidecars = from.bulk.meshed.contains(self.client);
         let without = self.findings.iter().find(|finding| {
-            finding.object == name && finding.code == crate::table::injection::NO_SIDECAR.code
+            finding.object == name && finding.code == table::injection::NO_SIDECAR.code
         });
         let finding = finding.or_else(|| without.filter(|_| !has_sidecars).cloned());
         Self::link("client", text, has_sidecars, finding)

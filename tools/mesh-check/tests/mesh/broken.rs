@@ -1,10 +1,13 @@
 //! One small mutation of the healthy mesh for each code.
 
-use super::{Authority, Mesh, helloworld, pod, remote_secret};
-use meshpki::KeyUsage;
-use meshpki::issue::CaSpec;
+mod lint;
+mod roots;
+
+pub use lint::LINT;
+pub use roots::ROOTS;
+
+use super::{Mesh, helloworld, pod, remote_secret};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// A code, and what breaks the mesh so that it is found.
 pub type Case = (&'static str, fn(&mut Mesh));
@@ -148,233 +151,14 @@ pub const SECRETS: &[Case] = &[
         mesh.remove("cluster1", "Secret", "istio-remote-secret-cluster2");
         mesh.remove("cluster2", "Secret", "istio-remote-secret-cluster1");
     }),
+    ("MESH0476", |mesh| {
+        let mut other = mesh.object("cluster1", "Secret", "reader-token").clone();
+        other["metadata"]["name"] = json!("reader-token-2");
+        mesh.add("cluster1", other);
+    }),
     ("MESH0475", |mesh| {
         let marks = json!({"meta.helm.sh/release-name": "istiod"});
         mesh.object("cluster1", "Deployment", "istiod")["metadata"]["annotations"] = marks;
-    }),
-];
-
-/// cluster1's Secret for cluster2.
-fn secret(mesh: &mut Mesh) -> &mut Value {
-    mesh.object("cluster1", "Secret", "istio-remote-secret-cluster2")
-}
-
-fn user(mesh: &mut Mesh, user: Value) {
-    mesh.kubeconfig(|config| config["users"][0]["user"] = user);
-}
-
-fn server(mesh: &mut Mesh, field: &str, value: Value) {
-    mesh.kubeconfig(|config| config["clusters"][0]["cluster"][field] = value);
-}
-
-fn no_authority(mesh: &mut Mesh) {
-    mesh.kubeconfig(|config| {
-        let cluster = config["clusters"][0]["cluster"].as_object_mut().expect("a cluster");
-        cluster.remove("certificate-authority-data");
-    });
-}
-
-pub const LINT: &[Case] = &[
-    ("MESH0401", |mesh| secret(mesh)["metadata"]["namespace"] = json!("default")),
-    ("MESH0402", |mesh| secret(mesh)["metadata"]["labels"] = json!({})),
-    ("MESH0403", |mesh| {
-        secret(mesh)["metadata"]["annotations"]["networking.istio.io/cluster"] = json!("old");
-    }),
-    ("MESH0404", |mesh| {
-        let mut empty = remote_secret("cluster9");
-        empty["data"] = json!({});
-        empty["metadata"]["annotations"] = json!({});
-        mesh.add("cluster1", empty);
-    }),
-    ("MESH0405", |mesh| {
-        let mut secret = remote_secret("cluster9");
-        let data = secret["data"]["cluster9"].clone();
-        secret["data"] = json!({"arn:aws:eks:x:1:cluster/9": data});
-        secret["metadata"]["annotations"] = json!({});
-        mesh.add("cluster1", secret);
-    }),
-    ("MESH0406", |mesh| {
-        let mut secret = remote_secret("cluster9");
-        let data = secret["data"]["cluster9"].clone();
-        secret["data"] = json!({"Kubernetes": data});
-        secret["metadata"]["annotations"] = json!({});
-        mesh.add("cluster1", secret);
-    }),
-    ("MESH0407", |mesh| {
-        let data = secret(mesh)["data"]["cluster2"].clone();
-        secret(mesh)["data"] = json!({"cluster1": data});
-        secret(mesh)["metadata"]["annotations"] = json!({});
-    }),
-    ("MESH0408", |mesh| {
-        let mut copy = remote_secret("cluster2");
-        copy["metadata"]["name"] = json!("copy");
-        mesh.add("cluster1", copy);
-    }),
-    ("MESH0409", |mesh| {
-        for name in ["cluster8", "cluster9"] {
-            let mut secret = remote_secret("cluster9");
-            let data = secret["data"]["cluster9"].clone();
-            secret["data"] = json!({ name: data });
-            secret["metadata"]["name"] = json!(name);
-            secret["metadata"]["annotations"] = json!({});
-            mesh.add("cluster1", secret);
-        }
-    }),
-    ("MESH0411", |mesh| secret(mesh)["data"]["cluster2"] = json!(super::base64("]"))),
-    ("MESH0413", |mesh| user(mesh, json!({"exec": {"command": "gke-gcloud-auth-plugin"}}))),
-    ("MESH0421", |mesh| server(mesh, "server", json!("http://203.0.113.2"))),
-    ("MESH0422", |mesh| server(mesh, "server", json!("https://127.0.0.1:6443"))),
-    ("MESH0423", |mesh| server(mesh, "server", json!("https://kind-control-plane:6443"))),
-    ("MESH0424", |mesh| server(mesh, "proxy-url", json!("http://proxy.example:3128"))),
-    ("MESH0425", |mesh| {
-        no_authority(mesh);
-        server(mesh, "insecure-skip-tls-verify", json!(true));
-    }),
-    ("MESH0426", |mesh| {
-        no_authority(mesh);
-        server(mesh, "certificate-authority", json!("/ca.crt"));
-    }),
-    ("MESH0427", |mesh| no_authority(mesh)),
-    ("MESH0428", |mesh| {
-        server(mesh, "certificate-authority-data", json!(super::base64("junk")));
-    }),
-    ("MESH0429", |mesh| server(mesh, "server", json!("https://gke-1.us-central1.gke.goog"))),
-    ("MESH0431", |mesh| user(mesh, json!({}))),
-    ("MESH0432", |mesh| user(mesh, json!({"username": "u", "password": "redacted"}))),
-    ("MESH0433", |mesh| user(mesh, json!({"token": "redacted-0123456789ab"}))),
-    ("MESH0434", |mesh| mesh.token(|claims| claims["exp"] = json!(super::at().as_second()))),
-    ("MESH0435", |mesh| {
-        mesh.token(|claims| claims["exp"] = json!(super::at().as_second() + 29 * 24 * 3600));
-    }),
-    ("MESH0436", |mesh| {
-        mesh.token(|claims| claims["exp"] = json!(null));
-    }),
-    ("MESH0437", |mesh| {
-        mesh.token(|claims| claims["nbf"] = json!(super::at().as_second() + 61));
-    }),
-    ("MESH0438", |mesh| mesh.token(|claims| claims["sub"] = json!("me@example.com"))),
-    ("MESH0439", |mesh| {
-        // The other cluster tells nothing of service accounts.
-        mesh.remove("cluster2", "ServiceAccount", "istio-reader-service-account");
-        mesh.token(|claims| claims["sub"] = json!("system:serviceaccount:team:reader"));
-    }),
-    ("MESH0440", |mesh| mesh.token(|claims| claims["aud"] = json!(["istio-ca"]))),
-    ("MESH0441", |mesh| {
-        mesh.token(|claims| claims["kubernetes.io"]["pod"] = json!({"name": "p"}));
-    }),
-    ("MESH0442", |mesh| {
-        secret(mesh)["metadata"]["annotations"]["meshutils/expires"] = json!(super::days(1));
-    }),
-    ("MESH0451", |mesh| {
-        let account = mesh.object("cluster2", "ServiceAccount", "istio-reader-service-account");
-        account["metadata"]["name"] = json!("other");
-    }),
-    ("MESH0452", |mesh| {
-        mesh.remove("cluster2", "ServiceAccount", "istio-reader-service-account");
-        // One of the kind that a Secret holds, of another Secret than the one that is there.
-        let bound = json!({"secret": {"name": "gone"}, "serviceaccount": {"name": "x"}});
-        mesh.token(|claims| {
-            claims["kubernetes.io"] = bound;
-            claims["exp"] = json!(null);
-        });
-    }),
-    ("MESH0453", |mesh| {
-        let other = super::base64(&super::authority("cluster7"));
-        server(mesh, "certificate-authority-data", json!(other));
-    }),
-];
-
-/// Puts another CA into cluster1.
-fn cacerts(mesh: &mut Mesh, key: &str, text: &str) {
-    mesh.object("cluster1", "Secret", "cacerts")["data"][key] = json!(super::base64(text));
-}
-
-/// A CA of the mesh's root that is made by another recipe, in its place in cluster1.
-fn made(mesh: &mut Mesh, spec: CaSpec, life: i64) {
-    let root = Authority::of_mesh().root();
-    let pem = Authority::of_mesh().intermediate_of(spec, life).0.to_pem();
-    cacerts(mesh, "ca-cert.pem", &pem);
-    cacerts(mesh, "cert-chain.pem", &(pem + &root));
-}
-
-fn own() -> CaSpec {
-    CaSpec::intermediate("cluster1")
-}
-
-/// A CA of another root in cluster1, which all clusters trust, too.
-fn joined(mesh: &mut Mesh, own: &str, root: &str) {
-    let roots = Authority::of_mesh().root() + root;
-    for cluster in ["cluster1", "cluster2", "cluster3"] {
-        let data = &mut mesh.object(cluster, "Secret", "cacerts")["data"];
-        data["root-cert.pem"] = json!(super::base64(&roots));
-        let map = mesh.object(cluster, "ConfigMap", "istio-ca-root-cert");
-        map["data"]["root-cert.pem"] = json!(roots);
-    }
-    cacerts(mesh, "ca-cert.pem", own);
-    cacerts(mesh, "cert-chain.pem", &(own.to_owned() + root));
-}
-
-/// The root of `tests/data`, which openssl made, as were the CAs below it.
-const ROOT: &str = include_str!("../data/root.pem");
-
-pub const ROOTS: &[Case] = &[
-    ("MESH0501", |mesh| {
-        let data = &mut mesh.object("cluster1", "Secret", "cacerts")["data"];
-        data.as_object_mut().expect("data").remove("ca-key.pem");
-    }),
-    ("MESH0502", |mesh| cacerts(mesh, "ca-cert.pem", "junk")),
-    ("MESH0503", |mesh| {
-        cacerts(mesh, "root-cert.pem", "junk");
-        mesh.remove("cluster1", "ConfigMap", "istio-ca-root-cert");
-    }),
-    ("MESH0504", |mesh| made(mesh, own(), -1)),
-    ("MESH0505", |mesh| {
-        let pem = Authority::other().intermediate("cluster1", 1000).0.to_pem();
-        cacerts(mesh, "ca-cert.pem", &pem);
-        cacerts(mesh, "cert-chain.pem", &(pem + &Authority::of_mesh().root()));
-    }),
-    ("MESH0509", |mesh| joined(mesh, include_str!("../data/no-ca.pem"), ROOT)),
-    ("MESH0512", |mesh| joined(mesh, include_str!("../data/server-only.pem"), ROOT)),
-    ("MESH0513", |mesh| joined(mesh, include_str!("../data/weak-key.pem"), ROOT)),
-    ("MESH0519", |mesh| {
-        let own = include_str!("../../../meshpki/tests/data/sample-ca-2018.pem");
-        joined(mesh, own, include_str!("../../../meshpki/tests/data/sample-root-2018.pem"));
-    }),
-    ("MESH0511", |mesh| {
-        let key_usage = BTreeSet::from([KeyUsage::DigitalSignature]);
-        made(mesh, CaSpec { key_usage, ..own() }, 1000);
-    }),
-    ("MESH0514", |mesh| cacerts(mesh, "cert-chain.pem", &Authority::of_mesh().root())),
-    ("MESH0515", |mesh| {
-        let own =
-            super::decoded(&mesh.object("cluster1", "Secret", "cacerts")["data"]["ca-cert.pem"]);
-        cacerts(mesh, "cert-chain.pem", &(Authority::of_mesh().root() + &own));
-    }),
-    ("MESH0516", |mesh| {
-        let own =
-            super::decoded(&mesh.object("cluster1", "Secret", "cacerts")["data"]["ca-cert.pem"]);
-        cacerts(mesh, "cert-chain.pem", &(own + &Authority::other().root()));
-    }),
-    ("MESH0518", |mesh| made(mesh, own(), 20)),
-    ("MESH0531", |mesh| {
-        let cacerts = Authority::other().cacerts("cluster1");
-        mesh.object("cluster1", "Secret", "cacerts")["data"] = cacerts;
-        let map = mesh.object("cluster1", "ConfigMap", "istio-ca-root-cert");
-        map["data"]["root-cert.pem"] = json!(Authority::other().root());
-    }),
-    ("MESH0532", |mesh| {
-        let roots = Authority::of_mesh().root() + &Authority::other().root();
-        cacerts(mesh, "root-cert.pem", &roots);
-        let map = mesh.object("cluster1", "ConfigMap", "istio-ca-root-cert");
-        map["data"]["root-cert.pem"] = json!(roots);
-    }),
-    ("MESH0533", |mesh| {
-        let data = mesh.object("cluster2", "Secret", "cacerts")["data"].clone();
-        mesh.object("cluster1", "Secret", "cacerts")["data"] = data;
-    }),
-    ("MESH0534", |mesh| {
-        let map = mesh.object("cluster1", "ConfigMap", "istio-ca-root-cert");
-        map["data"]["root-cert.pem"] = json!(Authority::other().root());
     }),
 ];
 
