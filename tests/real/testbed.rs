@@ -178,7 +178,11 @@ fn pod(context: &str, stem: &str, image: &str) -> String {
     let name = unique(stem);
     let _ = kubectl(context, &["run", &name, "--image", image], "").ok();
     let ready = ["wait", "--for=condition=Ready", "--timeout=120s", "pod", &name];
-    let _ = kubectl(context, &ready, "").ok();
+    let ran = kubectl(context, &ready, "");
+    if ran.code != Some(0) {
+        let why = kubectl(context, &["describe", "node,pod"], "").stdout;
+        panic!("{context}: {name}: {}\n{why}", ran.stderr);
+    }
     name
 }
 
