@@ -1,6 +1,6 @@
 //! What the workspace promises of itself.
 
-use mesh_tests::{meshdocs, programs, root};
+use mesh_tests::{meshdocs, programs, root, run};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -40,9 +40,15 @@ fn pure_tools_link_neither_kube_nor_tokio() {
 #[test]
 fn every_program_is_named_after_its_folder_and_listed_in_the_readme() {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("there is a README");
-    for program in programs().keys() {
-        assert!(root().join("tools").join(program).join("src/lib.rs").is_file(), "{program}");
-        assert!(readme.contains(&format!("| `{program}` |")), "README.md does not list {program}");
+    for (name, program) in programs() {
+        assert!(root().join("tools").join(name).join("src/lib.rs").is_file(), "{name}");
+        let entry = readme.split(&format!("\n- `{name}`: ")).nth(1);
+        let entry = entry.unwrap_or_else(|| panic!("README.md does not list {name}"));
+        let example = entry.split("  \n  `").nth(1).and_then(|rest| rest.split("`\n").next());
+        // Those of --help are run.
+        let help = run(Command::new(program).arg("--help"), "").ok();
+        let shown = help.lines().any(|line| Some(line.trim()) == example);
+        assert!(shown, "README.md: {name}: {example:?} is no example of --help");
     }
 }
 

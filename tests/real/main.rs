@@ -15,11 +15,14 @@ mod examples;
 mod five;
 mod gateway;
 mod gcloud;
+mod install;
 mod instructions;
+mod jobs;
 mod join_mesh;
 mod label_ns;
 mod lbaddr;
 mod manuals;
+mod package;
 mod plan;
 mod probe;
 mod remote_secret;
@@ -48,6 +51,9 @@ enum Needs {
     ClustersAndShells,
     Nodes,
     NodesAndEnvoy,
+    NodesAndMusl,
+    Debian,
+    Musl,
     Gcloud,
     ClustersAndGcloud,
     Valgrind,
@@ -72,6 +78,9 @@ fn main() {
         gcloud::TESTS,
         examples::TESTS,
         instructions::TESTS,
+        install::TESTS,
+        package::TESTS,
+        jobs::TESTS,
         lbaddr::TESTS,
         completions::TESTS,
         manuals::TESTS,
@@ -123,6 +132,11 @@ impl Needs {
             Self::NodesAndEnvoy => {
                 clusters().or_else(testbed::no_nodes).or_else(traffic::lacks_envoy)
             }
+            Self::NodesAndMusl => {
+                clusters().or_else(testbed::no_nodes).or_else(package::lacks_musl)
+            }
+            Self::Debian => package::lacks_debian(),
+            Self::Musl => package::lacks_musl(),
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
             Self::Valgrind => (!is_program("valgrind")).then_some("valgrind on PATH"),
