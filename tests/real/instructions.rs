@@ -1,4 +1,5 @@
-//! What starting a pure tool costs, in instructions: the same on a busy machine as on a quiet one.
+//! What pure tools cost in instructions, which are as many on a busy machine as on a quiet one:
+//! a start, and a line of what can be long. Limits are a tenth above what was measured.
 
 use crate::{Needs, Test};
 use mesh_tests::release_programs;
@@ -9,6 +10,7 @@ use std::process::{Command, Stdio};
 pub const TESTS: &[Test] = &[
     ("instructions_of_help", Needs::Valgrind, help),
     ("instructions_of_a_transformation", Needs::Valgrind, transformation),
+    ("instructions_of_a_line", Needs::Valgrind, lines),
 ];
 
 const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";
@@ -30,6 +32,34 @@ const CALLS: [(&str, &[&str], &str); 13] = [
     ("mesh-lbcheck", &[], REPLIES),
 ];
 
+/// Gives a line by its number.
+type Line = fn(u32) -> String;
+
+/// The lines of long inputs, and the most that one may cost.
+const LINES: [(&str, Line, u64); 3] =
+    [("mesh-cidrs", range_v4, 770), ("mesh-cidrs", range_v6, 1_770), ("mesh-lbcheck", reply, 210)];
+
+/// Ranges in no order, few of which make a whole.
+fn range_v4(i: u32) -> String {
+    let [a, b, c, _] = mixed(i).to_be_bytes();
+    format!("{a}.{b}.{c}.0/24\n")
+}
+
+fn range_v6(i: u32) -> String {
+    let mixed = mixed(i);
+    format!("2001:{:x}:{:x}::/48\n", mixed >> 16, mixed & 0xffff)
+}
+
+/// What five pods of each of two versions answer.
+fn reply(i: u32) -> String {
+    let (version, pod) = (i % 2 + 1, mixed(i) % 5);
+    format!("Hello version: v{version}, instance: helloworld-v{version}-86f77cd7bd-pod0{pod}\n")
+}
+
+fn mixed(i: u32) -> u32 {
+    (i + 1).wrapping_mul(0x9e37_79b9).rotate_left(13).wrapping_mul(0x85eb_ca6b)
+}
+
 fn help() {
     for (name, _, _) in CALLS {
         // Laying out two dozen flags costs more than a handful.
@@ -41,7 +71,18 @@ fn help() {
 
 fn transformation() {
     for (name, args, input) in CALLS {
-        gate(name, args, input, 2_000_000);
+        gate(name, args, input, 800_000);
+    }
+}
+
+/// Of what a run over many lines costs, as few are counted as leave out the start.
+fn lines() {
+    for (name, line, limit) in LINES {
+        let text = |count| (0..count).map(line).collect::<String>();
+        let run = |count| instructions(&release_programs()[name], &[], &text(count));
+        let (few, many) = (1_000, 11_000);
+        let each = (run(many) - run(few)) / u64::from(many - few);
+        assert!(each <= limit, "{name}: {each} instructions a line, at most {limit} wanted");
     }
 }
 

@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_capture_names_the_objects_of_its_own_list() {
         let capture = |cluster: &str, item: Value| {
-            list(&[json!({"kind": "Capture", "cluster": cluster}), item])
+            list(&[json!({"kind": "Capture", "metadata": {"name": cluster}}), item])
         };
         let mut redacted = secret(CACERTS, "x");
         redacted["data"]["ca-key.pem"] = json!("redacted:public-key-sha256:ab");

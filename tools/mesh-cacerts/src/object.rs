@@ -92,18 +92,8 @@ pub fn items(source: &Source) -> Result<Vec<Item>> {
 
 /// The cluster of a capture's first object.
 fn header(document: &Document<'_>) -> Result<Option<String>> {
-    #[derive(Deserialize)]
-    struct Kind {
-        kind: String,
-    }
-    #[derive(Deserialize)]
-    struct Capture {
-        cluster: String,
-    }
-    match document.decode::<Kind>()?.kind.as_str() {
-        "Capture" => Ok(Some(document.decode::<Capture>()?.cluster)),
-        _ => Ok(None),
-    }
+    let Object { kind, metadata } = document.decode()?;
+    Ok((kind == "Capture").then_some(metadata.name))
 }
 
 /// `stdin: document 2` of `stdin: document 2: .items[0]`.

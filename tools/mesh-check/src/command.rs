@@ -86,7 +86,8 @@ pub fn then(commands: impl IntoIterator<Item = String>) -> String {
 /// A manifest, piped into the command.
 #[must_use]
 pub fn piped(manifest: &serde_json::Value, command: &str) -> String {
-    format!("{} | {command}", command_line(["echo", &manifest.to_string()]))
+    // Not echo: that of dash reads the backslashes of JSON.
+    format!("{} | {command}", command_line(["printf", "%s\\n", &manifest.to_string()]))
 }
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn manifests_survive_the_shell() {
-        let line = piped(&json!({"a": "it's"}), "cat");
-        assert_eq!(line, r#"echo '{"a":"it'\''s"}' | cat"#);
+        let line = piped(&json!({"a": "it's\n"}), "cat");
+        assert_eq!(line, r#"printf '%s\n' '{"a":"it'\''s\n"}' | cat"#);
     }
 }

@@ -1,13 +1,12 @@
 //! Who each cluster says it is: its ID, its mesh, its trust domain.
 
 use crate::bulk::Secret;
-use crate::command::then;
+use crate::command::{piped, then};
 use crate::config_map::{self, Setting};
 use crate::member::{Member, Mesh, reads};
 use crate::table::identity as check;
 use meshcore::finding::Finding;
 use meshcore::is_secret_key;
-use meshcore::shell::command_line;
 use meshstate::{DEFAULT_CLUSTER_ID, MeshConfig};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,12 +129,9 @@ fn of_member(mesh: &Mesh, member: &Member) -> Vec<Finding> {
     {
         let text = format!("its record has the ID {recorded}, and istiod is {id}");
         let evidence = json!({"record": recorded, "istiod": id});
-        let fix = format!(
-            "echo {} | mesh-clusters",
-            command_line([json!({"apiVersion": "meshutils/v1alpha1", "kind": "Cluster",
-                "name": record.name, "id": id, "context": record.context})
-            .to_string()])
-        );
+        let corrected = json!({"apiVersion": "meshutils/v1alpha1", "kind": "Cluster",
+            "name": record.name, "id": id, "context": record.context});
+        let fix = piped(&corrected, "mesh-clusters");
         found.push(member.finding(&check::RECORD_ID, None, &text, evidence, fix));
     }
     if of_planes.contains(DEFAULT_CLUSTER_ID) && mesh.members.len() > 1 {

@@ -4,8 +4,8 @@ use crate::Set;
 use ipnet::IpNet;
 use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::{self, Cluster, Descriptions, Merged, RangeKind};
-use meshcore::input::{Document, Source};
-use meshcore::list::{is_list, words};
+use meshcore::input::{Document, Input, Source};
+use meshcore::list::{Item, is_list, ranges};
 use meshcore::{Error, Message, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -107,13 +107,6 @@ impl Inventory {
         Ok(ranges)
     }
 
-    /// The same as a set, where nobody asks for the owners.
-    pub fn set(&self, kinds: &[RangeKind], trunc: bool) -> Result<Set> {
-        let mut set = Set::default();
-        self.each(kinds, trunc, |net, _| set.insert(net))?;
-        Ok(set)
-    }
-
     fn each(
         &self,
         kinds: &[RangeKind],
@@ -132,10 +125,9 @@ impl Inventory {
             }
         }
         for (list, source) in (0..).zip(&self.lists) {
-            for (line, word) in words(&source.text) {
-                let net = parse(word, trunc)
-                    .map_err(|e| e.at(format!("{}: line {line}", source.name)))?;
-                take(net, Origin::List { list, line });
+            for item in ranges(&source.text) {
+                let line = item.line;
+                take(range(item, &source.name, trunc)?, Origin::List { list, line });
             }
         }
         for (i, document) in (0..).zip(&self.documents) {
@@ -203,9 +195,40 @@ fn read_ranges(document: &Document<'_>) -> Result<Option<RangeDocument>> {
     })
 }
 
+/// Adds the ranges of these kinds and of all lists to `set`, where nobody asks for the owners.
+/// Lists may be longer than memory: they are read in pieces. Gives back what the input leaves open.
+pub fn read_set(
+    input: &Input,
+    kinds: &[RangeKind],
+    trunc: bool,
+    set: &mut Set,
+) -> Result<Vec<Message>> {
+    let described = input.read_but_lists(|name, ranges| {
+        ranges.try_for_each(|item| {
+            // Almost all are in order, and nothing is moved about for them.
+            let net = if let Ok(net) = item.range { net } else { range(item, name, trunc)? };
+            set.insert(net);
+            Ok(())
+        })
+    })?;
+    let inventory = Inventory::read(described)?;
+    inventory.each(kinds, trunc, |net, _| set.insert(net))?;
+    Ok(inventory.warnings)
+}
+
+/// One range of a list.
+fn range(item: Item<'_>, name: &str, trunc: bool) -> Result<IpNet> {
+    let Item { line, text, range } = item;
+    or_network(range, text, trunc).map_err(|e| e.at(format!("{name}: line {line}")))
+}
+
 /// Reads a range; `trunc` cuts host bits off.
 pub(crate) fn parse(text: &str, trunc: bool) -> Result<IpNet> {
-    match cidr::parse(text) {
+    or_network(cidr::parse(text), text, trunc)
+}
+
+fn or_network(range: Result<IpNet, CidrError>, text: &str, trunc: bool) -> Result<IpNet> {
+    match range {
         Ok(net) => Ok(net),
         Err(CidrError::HostBits { network }) if trunc => Ok(network),
         Err(error) => {

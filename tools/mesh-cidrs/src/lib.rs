@@ -1,13 +1,19 @@
 //! From clusters to the ranges that a firewall must let in, each with its owners.
+//!
+//! What bounds it: of a million random IPv4 lines, 600 instructions each, 330 read the numbers, 180
+//! sort, and the rest joins and writes; a program of nothing but that takes 440. Lists are read in
+//! pieces, so memory is the keys that are sorted, 8 bytes a range. IPv6 takes 1,700 a line: 600 sort
+//! keys of 32 bytes. What bounds clusters is said at `meshcore::cluster`.
 
 mod aggregate;
 mod growth;
 mod inventory;
 mod overlap;
+mod text;
 
 pub use aggregate::{Set, subtract};
 pub use growth::shrink;
-pub use inventory::{Inventory, OwnedRange, Owner};
+pub use inventory::{Inventory, OwnedRange, Owner, read_set};
 pub use overlap::{Overlap, matrix, overlaps};
 
 use clap::{ArgGroup, Parser, ValueEnum};
@@ -19,6 +25,7 @@ use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines};
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use text::separated;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,22 +115,28 @@ impl Kind {
 const ALL: [RangeKind; 4] =
     [RangeKind::Pod, RangeKind::Service, RangeKind::Node, RangeKind::ControlPlane];
 
+/// Whether a range of the result holds one that it was made of.
+type Holds = fn(&IpNet, &IpNet) -> bool;
+
 /// Reads clusters or ranges and writes the set, or the answer to a question about it.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if args.output == Format::Table && !args.check_overlap {
         return Err(Error::usage("-o table is the matrix of --check-overlap"));
     }
-    let inventory = Inventory::read(args.input.read()?)?;
-    for warning in inventory.warnings() {
-        console.warn(warning);
-    }
     let kinds = args.kinds();
-    if args.check_overlap {
+    if args.check_overlap || args.wants_owners() {
+        let inventory = Inventory::read(args.input.read()?)?;
+        warn(inventory.warnings(), console);
         let ranges = inventory.ranges(&kinds, args.trunc)?;
         refuse_nothing(ranges.is_empty(), &kinds)?;
-        return args.report_overlaps(&inventory, &ranges);
+        if args.check_overlap {
+            return args.report_overlaps(&inventory, &ranges);
+        }
+        let (set, holds) = args.result(ranges.iter().map(|range| range.net).collect(), console)?;
+        return Ok(Outcome::done(json_lines(with_owners(&inventory, &set, &ranges, holds))));
     }
-    let set = inventory.set(&kinds, args.trunc)?;
+    let mut set = Set::default();
+    warn(&read_set(&args.input, &kinds, args.trunc, &mut set)?, console);
     refuse_nothing(set.is_empty(), &kinds)?;
     if let Some(cidr) = &args.covers {
         let asked = inventory::parse(cidr, args.trunc).map_err(|e| e.at("--covers"))?;
@@ -131,31 +144,22 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     }
     if let Some(file) = &args.not_covered_by {
         let file = Input { files: vec![file.clone()] };
-        let there = Inventory::read(file.read()?)?.set(&ALL, args.trunc)?.aggregate();
-        return Ok(args.rest(&subtract(&set.aggregate(), &there)));
+        let mut there = Set::default();
+        read_set(&file, &ALL, args.trunc, &mut there)?;
+        return Ok(args.rest(&subtract(&set.aggregate(), &there.aggregate())));
     }
     if let (Some(length), Some(within)) = (args.free, &args.within) {
         let within = inventory::parse(within, args.trunc).map_err(|e| e.at("--within"))?;
         return args.first_free(length, within, &set.aggregate());
     }
-    let (set, holds): (_, fn(&IpNet, &IpNet) -> bool) = if args.no_aggregate {
-        (set.distinct(), IpNet::eq)
-    } else {
-        (args.limit(set.aggregate(), console)?, |set, range| set.contains(range))
-    };
-    if let Some(all) = set.iter().find(|net| net.prefix_len() == 0) {
-        return Err(Error::data(format!("the ranges together are {all}, every address there is"))
-            .hint(
-                "one of them is wrong, or --max is too low: no cluster owns the whole Internet",
-            ));
+    let (set, _) = args.result(set, console)?;
+    Ok(Outcome::done(args.text(&set)))
+}
+
+fn warn(warnings: &[Message], console: &Console) {
+    for warning in warnings {
+        console.warn(warning);
     }
-    Ok(Outcome::done(match args.output {
-        Format::Json => {
-            let ranges = inventory.ranges(&kinds, args.trunc)?;
-            json_lines(with_owners(&inventory, &set, &ranges, holds))
-        }
-        _ => args.text(&set),
-    }))
 }
 
 fn refuse_nothing(nothing: bool, kinds: &[RangeKind]) -> Result<()> {
@@ -174,6 +178,28 @@ impl Args {
             [] => vec![RangeKind::Pod],
             kinds => kinds.iter().map(|kind| kind.of_range()).collect(),
         }
+    }
+
+    /// Whether the ranges are written with their owners.
+    fn wants_owners(&self) -> bool {
+        let asks = self.covers.is_some() || self.not_covered_by.is_some() || self.free.is_some();
+        self.output == Format::Json && !asks
+    }
+
+    /// The ranges to write, in order, and whether one of them holds one of those they are made of.
+    fn result(&self, set: Set, console: &Console) -> Result<(Vec<IpNet>, Holds)> {
+        let (set, holds): (_, Holds) = if self.no_aggregate {
+            (set.distinct(), IpNet::eq)
+        } else {
+            (self.limit(set.aggregate(), console)?, |set, range| set.contains(range))
+        };
+        if let Some(all) = set.iter().find(|net| net.prefix_len() == 0) {
+            let text = format!("the ranges together are {all}, every address there is");
+            return Err(Error::data(text).hint(
+                "one of them is wrong, or --max is too low: no cluster owns the whole Internet",
+            ));
+        }
+        Ok((set, holds))
     }
 
     fn report_overlaps(&self, inventory: &Inventory, ranges: &[OwnedRange]) -> Result<Outcome> {
@@ -240,38 +266,11 @@ impl Args {
             cidr: IpNet,
         }
         match self.output {
-            Format::Csv => separated(set, ',').trim_end_matches(',').to_owned() + "\n",
+            Format::Csv => separated(set, b',').trim_end_matches(',').to_owned() + "\n",
             Format::Json => json_lines(set.iter().map(|&cidr| Bare { cidr })),
-            _ => separated(set, '\n'),
+            _ => separated(set, b'\n'),
         }
     }
-}
-
-/// Ranges, each followed by `separator`.
-fn separated(set: &[IpNet], separator: char) -> String {
-    // The standard library's way of writing an IPv4 address costs more than all else here.
-    fn push_number(out: &mut String, number: u8) {
-        for (divisor, least) in [(100, 100), (10, 10), (1, 0)] {
-            if number >= least {
-                out.push(char::from(b'0' + number / divisor % 10));
-            }
-        }
-    }
-    let mut out = String::with_capacity(set.len() * 18);
-    for net in set {
-        match net {
-            IpNet::V4(net) => {
-                for (octet, end) in net.network().octets().into_iter().zip(['.', '.', '.', '/']) {
-                    push_number(&mut out, octet);
-                    out.push(end);
-                }
-                push_number(&mut out, net.prefix_len());
-            }
-            IpNet::V6(net) => out += &net.to_string(),
-        }
-        out.push(separator);
-    }
-    out
 }
 
 fn prefix_length(text: &str) -> Result<u8, String> {
@@ -295,7 +294,7 @@ fn with_owners<'a>(
     inventory: &'a Inventory,
     set: &[IpNet],
     ranges: &[OwnedRange],
-    holds: fn(&IpNet, &IpNet) -> bool,
+    holds: Holds,
 ) -> Vec<Entry<'a>> {
     let mut rest = ranges.iter().peekable();
     let mut entry = |&cidr: &IpNet| {
@@ -306,18 +305,4 @@ fn with_owners<'a>(
         Entry { cidr, owners }
     };
     set.iter().map(&mut entry).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn ranges_are_written_as_the_library_writes_them(address: [u8; 4], length in 0u8..=32) {
-            let net = IpNet::new(address.into(), length).unwrap().trunc();
-            prop_assert_eq!(separated(&[net], ','), format!("{net},"));
-        }
-    }
 }

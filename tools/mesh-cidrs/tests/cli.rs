@@ -38,6 +38,23 @@ fn the_set_is_minimal_and_has_no_service_ranges() {
 }
 
 #[test]
+fn a_list_of_any_length_counts_beside_clusters() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("list");
+    let ranges = "10.8.0.0/14 # pods\n10.12.0.0/14,".repeat(20_000);
+    std::fs::write(&list, &ranges).unwrap();
+    let args = ["-f", list.to_str().unwrap(), "-f", "-"];
+    tool(&args).write_stdin(GCLOUD).assert().success().stdout("10.0.0.0/12\n10.64.0.0/14\n");
+    tool(&args).arg("-ojson").write_stdin("10.0.0.0/8").assert().success();
+    tool(&[])
+        .write_stdin(ranges + "\n10.0.0.1/8\n")
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(predicate::str::contains("stdin: line 20002: \"10.0.0.1/8\" has host bits"));
+}
+
+#[test]
 fn json_says_whose_each_range_is() {
     tool(&["-o", "json"]).write_stdin(GCLOUD).assert().success().stdout(concat!(
         r#"{"cidr":"10.0.0.0/13","owners":["#,

@@ -1,5 +1,6 @@
 //! Texts as they are shown, and the room that they take up.
 
+use meshcore::is_treacherous;
 use std::borrow::Cow;
 
 /// Advance widths of the printable ASCII characters in thousandths of the size: the wider of
@@ -15,15 +16,10 @@ const WIDTHS: [u16; 95] = [
 /// In place of what does not fit; as wide as its size.
 const ELLIPSIS: char = '\u{2026}';
 
-/// Control characters, and those that turn the direction of writing or that XML does not have,
-/// as escapes: names come from clusters and must not say something else than they are.
+/// Treacherous characters, and those that XML does not have, as escapes: names come from clusters and must not say something else than they are.
 #[must_use]
 pub fn shown(text: &str) -> Cow<'_, str> {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-            || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-    };
+    let is_hidden = |c: char| is_treacherous(c) || matches!(c, '\u{fffe}' | '\u{ffff}');
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }

@@ -179,7 +179,7 @@ async fn ask(args: &Args, console: &Console) -> Result<Vec<Found>> {
 
 /// `ADDRESS` or `ADDRESS:PORT`, as in a URL.
 fn line(address: &Address) -> String {
-    let host = &address.address;
+    let host = &meshcore::visible(&address.address);
     match address.port {
         None => format!("{host}\n"),
         Some(port) if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]:{port}\n"),

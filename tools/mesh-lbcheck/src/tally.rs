@@ -213,7 +213,9 @@ fn slot(line: &[u8]) -> usize {
     let end = line.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
     let version = line.get(13..).and_then(|rest| rest.first_chunk());
     let version = version.map_or(0, |version| u64::from_le_bytes(*version));
-    let mixed = (end.wrapping_mul(GOLDEN) ^ version).wrapping_mul(GOLDEN);
+    let mixed = end.wrapping_mul(GOLDEN);
+    // What differs at the very end alone is in the upper bits alone now.
+    let mixed = (mixed ^ mixed >> 32 ^ version).wrapping_mul(GOLDEN);
     usize::try_from(mixed >> (u64::BITS - RECENT.ilog2())).unwrap_or(0)
 }
 
@@ -269,6 +271,15 @@ mod tests {
         let answers = count(lines.iter().cycle().take(100));
         let counts: Vec<u64> = answers.backends.iter().map(|answered| answered.count).collect();
         assert_eq!(counts, [50, 50]);
+    }
+
+    #[test]
+    fn pods_that_differ_in_one_letter_have_slots_of_their_own() {
+        let pod =
+            |i| reply(&format!("v{}", i % 2 + 1), &format!("helloworld-86f77cd7bd-pod0{}", i / 2));
+        let slots: std::collections::BTreeSet<_> =
+            (0..20).map(|i| slot(pod(i).as_bytes())).collect();
+        assert_eq!(slots.len(), 20);
     }
 
     #[test]

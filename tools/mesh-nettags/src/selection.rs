@@ -62,6 +62,10 @@ pub fn select(inventory: &Inventory) -> Result<Selection> {
             warnings.push(uncertain(cluster));
         }
         for tag in tags {
+            if !is_tag(tag) {
+                let text = format!("cluster {}: {tag:?} is no network tag", cluster.label());
+                return Err(Error::data(text));
+            }
             let entry = chosen.entry(tag.clone()).or_insert_with(|| Tag {
                 tag: tag.clone(),
                 clusters: BTreeSet::new(),
@@ -81,6 +85,15 @@ pub fn select(inventory: &Inventory) -> Result<Selection> {
     let mut told = BTreeSet::new();
     warnings.retain(|warning| told.insert(warning.text().to_owned()));
     Ok(Selection { tags: chosen.into_values().collect(), warnings })
+}
+
+/// Whether Compute Engine takes it: nothing else goes into a command, or between commas.
+fn is_tag(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(inner)
 }
 
 /// What is known of the cluster's tags, the surest first.
@@ -273,6 +286,14 @@ mod tests {
         assert_eq!(tags(&prod(&["a", "b"], &[], two(&["a"], &["b"]))), ["a", "b"]);
         let error = select(&prod(&["a"], &[&["a"]], two(&["a"], &[]))).unwrap_err();
         assert!(error.message().text().contains("cluster prod: no tags reach all"), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_no_tag_is_refused() {
+        for tag in ["", "a,b", "A", "1a", "a-", "a\nb", "$(a)", &"a".repeat(64)] {
+            let error = select(&prod(&[tag], &[], vec![])).unwrap_err();
+            assert!(error.message().text().ends_with("is no network tag"), "{error:?}");
+        }
     }
 
     #[test]

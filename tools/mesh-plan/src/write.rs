@@ -94,7 +94,7 @@ pub fn script(steps: &[Step], answers: impl Fn(&str) -> String) -> String {
 
 fn end_waiting(name: Option<&str>) -> String {
     let text = format!("{} does not answer: its steps are left out", name.unwrap_or_default());
-    let text = meshcore::shell::command_line(["echo", &visible(&text)]);
+    let text = crate::command::print(&visible(&text));
     format!("\nelse\n{text} >&2\nstatus=4\nfi\n")
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::Write as _;
 
 /// A line that says what and where, and lines that say what to do.
@@ -97,17 +98,18 @@ impl Console {
         self.quiet
     }
 
-    /// The reason why the tool ends.
-    pub(crate) fn error(&self, message: &Message) {
+    /// The reason why the tool ends, or why its answer is a no.
+    pub fn error(&self, message: &Message) {
         self.print("error", message);
     }
 
     fn print(&self, level: &str, message: &Message) {
         let text = match self.format {
             LogFormat::Text => {
-                let mut text = format!("{}: {level}: {}\n", self.tool, visible(&message.text));
+                let mut text =
+                    format!("{}: {level}: {}\n", self.tool, visible(&cut(&message.text)));
                 for hint in &message.hints {
-                    text += &format!("{}: hint: {}\n", self.tool, visible(hint));
+                    text += &format!("{}: hint: {}\n", self.tool, visible(&cut(hint)));
                 }
                 text
             }
@@ -118,24 +120,52 @@ impl Console {
     }
 }
 
+/// A message repeats what it is about, which may be as long as the input.
+const MAX_TEXT: usize = 10_000;
+
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 fn json_line(tool: &str, level: &str, message: &Message) -> String {
     #[derive(Serialize)]
     struct Line<'a> {
         tool: &'a str,
         level: &'a str,
         message: &'a str,
-        hints: &'a [String],
+        hints: Vec<Cow<'a, str>>,
     }
-    let line = Line { tool, level, message: &message.text, hints: &message.hints };
-    serde_json::to_string(&line).expect("strings are JSON") + "\n"
+    let hints = message.hints.iter().map(|hint| cut(hint)).collect();
+    let line = Line { tool, level, message: &cut(&message.text), hints };
+    let line = serde_json::to_string(&line).expect("strings are JSON");
+    // serde_json escapes no more than it must.
+    escaped(&line, |c, out| {
+        out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04x}")));
+    }) + "\n"
 }
 
-/// Control characters as escapes: names come from clusters and must not drive the terminal.
+/// Whether a character drives a terminal, or changes or hides what is beside it: control
+/// characters, those that turn the direction of writing, separators of lines, invisible ones.
+#[must_use]
+pub fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Treacherous characters as escapes: names come from clusters and must not drive the terminal.
 #[must_use]
 pub fn visible(text: &str) -> String {
+    escaped(text, |c, out| out.extend(c.escape_unicode()))
+}
+
+fn escaped(text: &str, escape: impl Fn(char, &mut String)) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() {
-            out.extend(c.escape_unicode());
+        if is_treacherous(c) {
+            escape(c, &mut out);
         } else {
             out.push(c);
         }
@@ -150,6 +180,23 @@ mod tests {
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(visible("a\x1b[31m\nb"), r"a\u{1b}[31m\u{a}b");
+        assert_eq!(visible("\u{9b}\u{202e}é\u{2066}\u{2029}"), r"\u{9b}\u{202e}é\u{2066}\u{2029}");
+    }
+
+    #[test]
+    fn nor_do_they_in_json() {
+        let line = json_line("mesh-x", "error", &Message::new("\u{9b}\u{202e}é\u{e0041}"));
+        assert!(line.contains(r"\u009b\u202eé\udb40\udc41"), "{line}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["message"], "\u{9b}\u{202e}é\u{e0041}");
+    }
+
+    #[test]
+    fn messages_are_not_as_long_as_the_input() {
+        assert_eq!(cut(&"é".repeat(MAX_TEXT + 1)).chars().count(), MAX_TEXT + 1);
+        assert_eq!(cut("é"), "é");
+        let line = json_line("mesh-x", "error", &Message::new("").hint("a".repeat(MAX_TEXT * 2)));
+        assert!(line.len() < MAX_TEXT + 100);
     }
 
     #[test]

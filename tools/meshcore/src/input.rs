@@ -2,16 +2,19 @@
 //! detected and never asked for; every error names source, document and field.
 
 mod capture;
+mod stream;
 mod type_meta;
 
 pub use capture::OneCapture;
 pub use type_meta::TypeMeta;
 
+use crate::list::Ranges;
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
 use std::path::PathBuf;
 
 /// The flag of tools that read.
@@ -43,22 +46,43 @@ pub struct Document<'a> {
 impl Input {
     /// Reads all files, or standard input when there are none.
     pub fn read(&self) -> Result<Vec<Source>> {
-        if self.files.is_empty() {
-            return Ok(vec![read_stdin()?]);
-        }
+        let read = |(name, mut from): (String, Box<dyn Read>)| {
+            let mut bytes = Vec::new();
+            from.read_to_end(&mut bytes).map_err(|e| Error::data(e.to_string()).at(&name))?;
+            Source::new(name, bytes)
+        };
+        self.streams()?.map(|stream| stream.and_then(read)).collect()
+    }
+
+    /// The same for what is no plain list of ranges; the ranges of lists are given to `take` with
+    /// the source's name, as they are read.
+    pub fn read_but_lists(
+        &self,
+        mut take: impl FnMut(&str, &mut Ranges<'_>) -> Result<()>,
+    ) -> Result<Vec<Source>> {
+        let mut read = |(name, from)| stream::read(name, from, &mut take);
+        self.streams()?
+            .map(|stream| stream.and_then(&mut read))
+            .filter_map(Result::transpose)
+            .collect()
+    }
+
+    /// What there is to read, with names.
+    fn streams(&self) -> Result<impl Iterator<Item = Result<(String, Box<dyn Read>)>>> {
         let stdin = PathBuf::from("-");
         if self.files.iter().filter(|&file| *file == stdin).count() > 1 {
             return Err(Error::usage("standard input can be read once: give \"-f -\" once"));
         }
-        let read = |file: &PathBuf| {
-            if *file == stdin {
-                return read_stdin();
+        let files = if self.files.is_empty() { vec![stdin.clone()] } else { self.files.clone() };
+        Ok(files.into_iter().map(move |file| {
+            if file == stdin {
+                refuse_terminal()?;
+                return Ok(("stdin".to_owned(), Box::new(io::stdin().lock()) as Box<dyn Read>));
             }
             let name = file.display().to_string();
-            let bytes = std::fs::read(file).map_err(|e| Error::data(e.to_string()).at(&name))?;
-            Source::new(name, bytes)
-        };
-        self.files.iter().map(read).collect()
+            let opened = File::open(file).map_err(|e| Error::data(e.to_string()).at(&name))?;
+            Ok((name, Box::new(opened) as Box<dyn Read>))
+        }))
     }
 
     /// Whether the user named any file.
@@ -77,16 +101,6 @@ pub fn refuse_terminal() -> Result<()> {
     Ok(())
 }
 
-fn read_stdin() -> Result<Source> {
-    refuse_terminal()?;
-    let mut bytes = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::data(e.to_string()).at("stdin"))?;
-    Source::new("stdin".to_owned(), bytes)
-}
-
 impl Source {
     /// Checks that `bytes` is text and not empty: an empty pipe means that the command before
     /// it failed, and must not look like "nothing to do".
@@ -94,10 +108,8 @@ impl Source {
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
             return Err(Error::data("is UTF-16").at(&name).hint("save or convert it as UTF-8"));
         }
-        let mut text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Error::data(format!("is not UTF-8 text (byte {at})")).at(&name)
-        })?;
+        let mut text = String::from_utf8(bytes)
+            .map_err(|error| Self::not_text(&name, error.utf8_error().valid_up_to()))?;
         if text.starts_with('\u{feff}') {
             text.remove(0);
         }
@@ -107,6 +119,10 @@ impl Source {
                 .hint("did the command that should have written it fail?"));
         }
         Ok(Self { name, text, before: 0 })
+    }
+
+    fn not_text(name: &str, byte: usize) -> Error {
+        Error::data(format!("is not UTF-8 text (byte {byte})")).at(name)
     }
 
     /// The same as a part of a stream, with this many documents before it.
@@ -160,15 +176,21 @@ impl Source {
         Ok(documents)
     }
 
+    /// The objects in it as they stand there: no list is taken apart.
+    pub fn values(&self) -> Result<Vec<serde_json::Value>> {
+        let json = || serde_json::Deserializer::from_str(&self.text).into_iter().collect();
+        if self.text.trim_start().starts_with(['{', '['])
+            && let Ok(values) = json()
+        {
+            return Ok(values);
+        }
+        self.yaml_values()?.map(|value| value.map(|(_, value)| value)).collect()
+    }
+
     fn yaml_documents(&self) -> Result<Vec<Document<'_>>> {
         let mut documents = Vec::new();
-        for (i, document) in serde_yaml::Deserializer::from_str(&self.text).enumerate() {
-            let place = self.place(i);
-            let not_yaml = |e: serde_yaml::Error| Error::data(format!("is not YAML: {e}"));
-            let mut value =
-                serde_yaml::Value::deserialize(document).map_err(|e| not_yaml(e).at(&place))?;
-            value.apply_merge().map_err(|e| not_yaml(e).at(&place))?;
-            let value = yaml_to_json(value).map_err(|e| e.at(&place))?;
+        for value in self.yaml_values()? {
+            let (place, value) = value?;
             let raw = serde_json::value::to_raw_value(&value)
                 .map_err(|e| Error::data(e.to_string()).at(&place))?;
             let mut parts = Vec::new();
@@ -177,6 +199,39 @@ impl Source {
         }
         Ok(documents)
     }
+
+    /// The documents of a YAML stream, each with its place.
+    fn yaml_values(&self) -> Result<impl Iterator<Item = Result<(String, serde_json::Value)>>> {
+        if is_too_deep(&self.text) {
+            return Err(Error::data("is not YAML: brackets in too many brackets").at(self.place(0)));
+        }
+        let documents = serde_yaml::Deserializer::from_str(&self.text).enumerate();
+        Ok(documents.map(|(i, document)| {
+            let place = self.place(i);
+            let not_yaml = |e: serde_yaml::Error| Error::data(format!("is not YAML: {e}"));
+            let mut value =
+                serde_yaml::Value::deserialize(document).map_err(|e| not_yaml(e).at(&place))?;
+            value.apply_merge().map_err(|e| not_yaml(e).at(&place))?;
+            let value = yaml_to_json(value).map_err(|e| e.at(&place))?;
+            Ok((place, value))
+        }))
+    }
+}
+
+/// Brackets that may be open at once, those of texts included. Values may be 128 deep, but the
+/// time that libyaml takes to tell grows with the square of their number.
+const MAX_BRACKETS: usize = 1000;
+
+fn is_too_deep(text: &str) -> bool {
+    let mut open = 0usize;
+    text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MAX_BRACKETS
+    })
 }
 
 /// How deep lists may stand in lists: `jq -s` around arrays of `List`s needs three.
@@ -284,6 +339,12 @@ impl Document<'_> {
     #[must_use]
     pub fn type_meta(&self) -> TypeMeta<'_> {
         TypeMeta::read(&self.json)
+    }
+
+    /// The first of `names` among its fields; nothing that comes after it is read.
+    #[must_use]
+    pub fn first_of<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        type_meta::first_of(&self.json, names)
     }
 
     /// The document as `T`; an error names the field.
@@ -394,6 +455,18 @@ mod tests {
     }
 
     #[test]
+    fn values_are_whole_documents() {
+        let values = |text: &str| source(text).values().unwrap();
+        let list = serde_json::json!({"kind": "List", "items": [{"n": 1}]});
+        for text in ["kind: List\nitems:\n- n: 1\n", "{kind: List, items: [{n: 1}]}"] {
+            assert_eq!(values(text), [list.clone()], "{text}");
+        }
+        assert_eq!(values(&format!("{list}\n{list}")), [list.clone(), list]);
+        let error = source("a: b: c").values().unwrap_err();
+        assert!(error.message().text().starts_with("stdin: document 1: is not YAML: "));
+    }
+
+    #[test]
     fn errors_name_source_document_and_field() {
         assert_eq!(
             message("{\"n\":1}\n{\"n\":true}"),
@@ -436,6 +509,8 @@ mod tests {
     fn depth_and_aliases_are_bounded() {
         assert!(numbers(&"[".repeat(100_000)).is_err());
         assert!(numbers(&("[".repeat(100_000) + &"]".repeat(100_000))).is_err());
+        // Minutes, if libyaml had to look.
+        assert!(message(&format!("a: {}", "{a: ".repeat(100_000))).ends_with("too many brackets"));
         let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
         for i in b'b'..=b'z' {
             let (this, last) = (char::from(i), char::from(i - 1));

@@ -27,7 +27,7 @@ pub mod table;
 mod vpc;
 pub mod yaml;
 
-pub use console::{Console, LogFormat, Message, Messages, visible};
+pub use console::{Console, LogFormat, Message, Messages, is_treacherous, visible};
 pub use error::{Error, Exit, Result};
 pub use istio::IstioVersion;
 pub use name::{DnsLabel, Network, is_qualified_name, is_secret_key};

@@ -1,23 +1,70 @@
 //! Plain lists of ranges, of any length: what scripts and `gcloud --format=value()` write.
 
-/// The words of a list with their line numbers, from 1. White space, commas and semicolons
-/// separate them; `#` begins a comment.
+use crate::cidr::{self, CidrError, canonical};
+use ipnet::IpNet;
+
+/// The ranges of a list, or of a part of one.
 #[derive(Debug)]
-pub struct Words<'a> {
+pub struct Ranges<'a>(Words<'a>);
+
+/// What stands between two separators: a range, or why it is none.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Its line, from 1.
+    pub line: u32,
+    /// As it is written.
+    pub text: &'a str,
+    /// As it is read.
+    pub range: Result<IpNet, CidrError>,
+}
+
+/// Reads a list. White space, commas and semicolons separate ranges; `#` begins a comment.
+#[must_use]
+pub fn ranges(list: &str) -> Ranges<'_> {
+    Ranges::of_part(list, 1)
+}
+
+impl<'a> Ranges<'a> {
+    /// Of a part that is whole lines and begins with this one.
+    pub(crate) fn of_part(rest: &'a str, line: u32) -> Self {
+        Self(Words { rest, line })
+    }
+
+    /// The line that it is at.
+    pub(crate) fn line(&self) -> u32 {
+        self.0.line
+    }
+}
+
+impl<'a> Iterator for Ranges<'a> {
+    type Item = Item<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let words = &mut self.0;
+        words.skip_to_word();
+        // To look for the end of the word first would be another pass.
+        if let Some((range, length)) = canonical::prefix(words.rest.as_bytes())
+            && words.rest.as_bytes().get(length).is_none_or(|&b| ends_word(b))
+        {
+            let (text, rest) = words.rest.split_at(length);
+            words.rest = rest;
+            return Some(Item { line: words.line, text, range: Ok(range) });
+        }
+        words.next().map(|(line, text)| Item { line, text, range: cidr::parse(text) })
+    }
+}
+
+/// The words of a list with their line numbers.
+#[derive(Debug)]
+struct Words<'a> {
     rest: &'a str,
     line: u32,
 }
 
-/// Cuts a list into its words.
-#[must_use]
-pub fn words(text: &str) -> Words<'_> {
-    Words { rest: text, line: 1 }
-}
-
-impl<'a> Iterator for Words<'a> {
-    type Item = (u32, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Words<'_> {
+    #[inline]
+    fn skip_to_word(&mut self) {
         let bytes = self.rest.as_bytes();
         let mut start = 0;
         let mut comment = false;
@@ -33,16 +80,37 @@ impl<'a> Iterator for Words<'a> {
             }
             start += 1;
         }
-        let length = bytes[start..].iter().position(|&b| is_separator(b) || b == b'#');
-        let end = length.map_or(bytes.len(), |length| start + length);
-        let word = &self.rest[start..end];
-        self.rest = &self.rest[end..];
+        self.rest = &self.rest[start..];
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = (u32, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_to_word();
+        let end = self.rest.bytes().position(ends_word).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
         (!word.is_empty()).then_some((self.line, word))
     }
 }
 
+fn words(text: &str) -> Words<'_> {
+    Words { rest: text, line: 1 }
+}
+
 fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b',' | b';' | b'\t' | b'\n' | b'\r')
+}
+
+fn ends_word(byte: u8) -> bool {
+    is_separator(byte) || byte == b'#'
+}
+
+/// Whether nothing in a text is more than white space, separators and comments.
+pub(crate) fn is_blank(text: &str) -> bool {
+    words(text).next().is_none()
 }
 
 /// Whether a text is a plain list: its first word looks like an address.
@@ -82,6 +150,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_word_is_read_as_it_is_alone(text in "([0-9a:./]|[,;# \t\n]|10\\.0\\.0\\.0/8|a::/16){0,12}") {
+            let found: Vec<_> = ranges(&text).map(|item| (item.line, item.text, item.range)).collect();
+            let alone = |(line, word)| (line, word, cidr::parse(word));
+            prop_assert_eq!(found, words(&text).map(alone).collect::<Vec<_>>());
+        }
+
         #[test]
         fn any_text_is_cut_without_loss(text in "[ab,;# \t\né]{0,40}") {
             let found: Vec<String> = words(&text).map(|(_, word)| word.to_owned()).collect();

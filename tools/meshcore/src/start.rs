@@ -1,6 +1,6 @@
 //! From the command line to the exit code, the same for every tool.
 
-use crate::{Console, Exit, Messages, Outcome, Result, Verdict, output};
+use crate::{Console, Exit, Messages, Outcome, Result, Verdict, output, visible};
 use clap::{
     ArgAction, Args as _, Command, CommandFactory, FromArgMatches as _, Parser,
     builder::FalseyValueParser,
@@ -25,7 +25,9 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => {
             // In a pipe of tools the name says which of them is meant.
-            let _ = write!(std::io::stderr(), "{name}: {error}");
+            let text = error.to_string();
+            let lines: Vec<String> = text.split('\n').map(visible).collect();
+            let _ = write!(std::io::stderr(), "{name}: {}", lines.join("\n"));
             return ExitCode::from(Exit::Usage as u8);
         }
         Err(help_or_version) => {

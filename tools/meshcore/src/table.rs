@@ -14,15 +14,26 @@ pub fn text(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Str
     let widths: Vec<usize> = (0..lines[0].len()).map(|column| width(column).unwrap_or(0)).collect();
     let mut out = String::new();
     for line in &lines {
-        let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        let cells = line.iter().zip(&widths).map(|(cell, &width)| padded(cell, width));
         out += cells.collect::<Vec<_>>().join("  ").trim_end();
         out.push('\n');
     }
     out
 }
 
+/// Not by `{cell:width$}`, which panics beyond 65535.
+fn padded(cell: &str, width: usize) -> String {
+    cell.to_owned() + &" ".repeat(width.saturating_sub(cell.chars().count()))
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn cells_may_be_of_any_length() {
+        let text = super::text(&["N", "M"], [vec!["a".repeat(100_000), "b".to_owned()]]);
+        assert!(text.ends_with("a  b\n"), "{}", text.len());
+    }
+
     #[test]
     fn columns_are_aligned_and_nothing_is_empty() {
         let rows =

@@ -46,11 +46,9 @@ fn what_does_not_answer_waits() {
         script.contains("\nif kubectl --context ctx-c2 get --raw=/readyz >/dev/null 2>&1; then\n"),
         "{script}"
     );
-    assert!(
-        script.contains(
-            "\nelse\necho 'c2 does not answer: its steps are left out' >&2\nstatus=4\nfi\n"
-        )
-    );
+    assert!(script.contains(
+        "\nelse\nprintf '%s\\n' 'c2 does not answer: its steps are left out' >&2\nstatus=4\nfi\n"
+    ));
 }
 
 #[test]

@@ -132,12 +132,19 @@ struct Probe<'a> {
     aws_vpcs: Option<IgnoredAny>,
 }
 
+/// The field that only GKE's clusters have.
+const GKE: &str = "clusterIpv4Cidr";
+
 #[derive(Deserialize)]
 struct EksProbe {
     arn: Option<IgnoredAny>,
 }
 
 fn kind(document: &Document<'_>) -> Result<Kind> {
+    // GKE's are the longest by far, and have this near their beginnings.
+    if document.first_of(&["kind", GKE]) == Some(GKE) {
+        return Ok(Kind::Gke);
+    }
     let probe: Probe<'_> = document.decode()?;
     let version = probe.api_version.as_deref().unwrap_or("");
     let link = probe.self_link.as_deref().unwrap_or("");
