@@ -15,16 +15,19 @@ mod examples;
 mod five;
 mod gateway;
 mod gcloud;
+mod gitops;
 mod install;
 mod instructions;
 mod jobs;
 mod join_mesh;
+mod krm;
 mod label_ns;
 mod lbaddr;
 mod manuals;
 mod package;
 mod plan;
 mod probe;
+mod readme;
 mod remote_secret;
 mod request;
 mod runbooks;
@@ -45,6 +48,8 @@ use std::process::{Command, Stdio};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Kubectl,
+    Kustomize,
+    Kpt,
     Mandoc,
     Shells,
     Clusters,
@@ -75,7 +80,9 @@ fn main() {
         gateway::TESTS,
         label_ns::TESTS,
         join_mesh::TESTS,
+        krm::TESTS,
         gcloud::TESTS,
+        gitops::TESTS,
         examples::TESTS,
         instructions::TESTS,
         install::TESTS,
@@ -86,6 +93,7 @@ fn main() {
         manuals::TESTS,
         plan::TESTS,
         probe::TESTS,
+        readme::TESTS,
         &runbooks::tests(),
         testbed::TESTS,
         traffic::TESTS,
@@ -124,6 +132,8 @@ impl Needs {
         };
         match self {
             Self::Kubectl => (!is_program("kubectl")).then_some("kubectl on PATH"),
+            Self::Kustomize => krm::lacks_kustomize(),
+            Self::Kpt => (!is_program("kpt")).then_some("kpt on PATH"),
             Self::Mandoc => (!is_program("mandoc")).then_some("mandoc on PATH"),
             Self::Shells => shells(),
             Self::Clusters => clusters(),

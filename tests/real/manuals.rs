@@ -17,7 +17,8 @@ fn mandoc(args: &[&str], page: &Path) -> Ran {
 fn pages() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join("man")).expect("the folder is there");
     let paths = entries.map(|entry| entry.expect("it can be read").path());
-    let pages: Vec<_> = paths.filter(|path| path.is_file()).collect();
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|of| of == "1" || of == "7");
+    let pages: Vec<_> = paths.filter(is_page).collect();
     assert!(pages.len() > 1);
     pages
 }

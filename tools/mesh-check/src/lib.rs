@@ -9,6 +9,7 @@ mod gateways;
 mod given;
 mod identity;
 mod injection;
+mod krm;
 mod machines;
 mod member;
 mod networks;
@@ -35,6 +36,7 @@ use member::Mesh;
 use mesh_firewall::Existing;
 use meshcore::finding::{Finding, Severity};
 use meshcore::{Console, Error, Outcome, Result};
+use read::Feed;
 use report::{Choice, Form};
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -101,6 +103,8 @@ pub struct Args {
     /// Form
     #[arg(short, long, value_enum, default_value = "lines")]
     output: Form,
+    #[command(flatten)]
+    krm: meshkrm::Flag,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -122,17 +126,21 @@ fn within(text: &str) -> Result<SignedDuration, &'static str> {
 
 /// Checks the mesh, or tells of the checks.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
+    if let Some(call) = krm::FUNCTION.call(&args.krm, args.reads_stdin())? {
+        return krm::answer(call, console);
+    }
     if args.list {
         return Ok(Outcome::done(page::list(args.output)?));
     }
     if let Some(check) = args.explain {
         return Ok(Outcome::done(page::explain(check)));
     }
-    let judging = Judging { at: args.at.map_or_else(now, Ok)?, within: args.within };
+    let judging = args.judging()?;
     let question = args.question()?;
     let asked = question.as_ref().map(|question| &question.service);
     let namespace = args.istio_namespace.as_deref();
-    let (mesh, warnings) = read::read(&args.input, &args.clusters, namespace, asked)?;
+    let feed = Feed::Input(&args.input);
+    let (mesh, warnings) = read::read(feed, &args.clusters, namespace, asked)?;
     for warning in &warnings {
         console.warn(warning);
     }
@@ -144,12 +152,26 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         let with = |mesh: &Mesh| findings(mesh, existing.as_deref(), judging);
         return why::answer(mesh, &question, with, args.output);
     }
-    let choice = Choice { only: args.only.clone(), skip: args.skip.clone() };
+    let choice = args.choice();
     let findings = report::in_order(findings(&mesh, existing.as_deref(), judging)?, &choice);
     Ok(report::outcome(&findings, &choice, args.output, args.fail_on))
 }
 
 impl Args {
+    fn judging(&self) -> Result<Judging> {
+        Ok(Judging { at: self.at.map_or_else(now, Ok)?, within: self.within })
+    }
+
+    fn choice(&self) -> Choice {
+        Choice { only: self.only.clone(), skip: self.skip.clone() }
+    }
+
+    /// Whether the clusters are read from standard input.
+    fn reads_stdin(&self) -> bool {
+        let tells = self.list || self.explain.is_some();
+        !tells && !self.input.is_given() && self.clusters.is_empty()
+    }
+
     fn question(&self) -> Result<Option<Question>> {
         let Some([from, to, service]) = self.why.as_deref() else { return Ok(None) };
         let service = Name::parse(service)

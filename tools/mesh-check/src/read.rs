@@ -11,15 +11,23 @@ use meshstate::ClusterState;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+/// Where clusters are read from.
+#[derive(Debug, Clone, Copy)]
+pub enum Feed<'a> {
+    /// Files, or standard input.
+    Input(&'a meshstate::Input),
+    /// A text with objects of the cluster of this name.
+    Text(&'a str, &'a str),
+}
+
 /// Reads all clusters, and what their clouds say of them.
 pub fn read(
-    input: &meshstate::Input,
+    feed: Feed<'_>,
     described: &[PathBuf],
     istio_namespace: Option<&str>,
     asked: Option<&Name>,
 ) -> Result<(Mesh, Vec<Message>)> {
     let described = descriptions(described)?;
-    let alone = !described.clusters.is_empty() && !input.is_given();
     let mut pool = Pool::default();
     let mut bulks: HashMap<String, Bulk> = HashMap::new();
     let mut reduce = |state: &mut ClusterState| {
@@ -28,7 +36,17 @@ pub fn read(
         }
         bulks.insert(state.name.clone(), Bulk::take(state, &mut pool, asked));
     };
-    let read = if alone { meshstate::Mesh::default() } else { input.read_reduced(&mut reduce)? };
+    let read = match feed {
+        Feed::Input(input) if !described.clusters.is_empty() && !input.is_given() => {
+            meshstate::Mesh::default()
+        }
+        Feed::Input(input) => input.read_reduced(&mut reduce)?,
+        Feed::Text(cluster, text) => {
+            let mut mesh = meshstate::Mesh::of_text(cluster, text)?;
+            mesh.clusters.iter_mut().for_each(reduce);
+            mesh
+        }
+    };
     let mut warnings = described.warnings;
     warnings.extend(read.warnings);
     let with_bulk = |state: ClusterState| {

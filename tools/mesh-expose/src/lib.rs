@@ -3,6 +3,7 @@
 //! the revision and the cluster's domain filled in.
 
 mod istiod;
+mod krm;
 mod names;
 mod services;
 mod site;
@@ -27,13 +28,13 @@ Examples:
 ///
 /// Services are exposed to clusters on other networks, istiod to clusters without a control plane
 /// and to machines. The objects are those of expose-*.yaml of the Istio version; pipe them into
-/// `kubectl apply -f -`. Nothing is read.
+/// `kubectl apply -f -`. Nothing is read, but as a KRM function.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-expose", version, before_help = EXAMPLES)]
 pub struct Args {
     /// What to expose
     #[arg(value_enum)]
-    what: What,
+    what: Option<What>,
     /// Host to expose, as `*.sample.svc.cluster.local`; may be repeated [default: `*.local`, or
     /// `*.DOMAIN` with another --cluster-domain than cluster.local]
     ///
@@ -67,6 +68,8 @@ pub struct Args {
     /// Form of the objects: a YAML stream; or JSON, several as a v1 List
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
+    #[command(flatten)]
+    krm: meshkrm::Flag,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -85,30 +88,13 @@ enum Format {
 
 /// Writes the objects that the flags describe.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    let site = Site {
-        namespace: args.namespace.clone(),
-        domain: args.cluster_domain.clone(),
-        gateway: args.gateway_selector.clone(),
-        version: args.istio_version,
-    };
-    let objects = match args.what {
-        What::Services => {
-            let hosts = args.hosts()?;
-            if args.revision.is_some() {
-                console.warn(&Message::new(
-                    "--revision is given and not used: services of all revisions are exposed alike",
-                ));
-            }
-            vec![site.expose_services(&hosts)]
-        }
-        What::Istiod => {
-            let entrance = args.entrance()?;
-            if entrance != Entrance::Passthrough && checks_servers(site.version) {
-                console.warn(&unknown_ca());
-            }
-            site.expose_istiod(args.revision.as_ref(), &entrance)
-        }
-    };
+    if let Some(call) = krm::FUNCTION.call(&args.krm, meshkrm::is_bare())? {
+        return krm::answer(call, console);
+    }
+    let (objects, warning) = args.objects()?;
+    if let Some(warning) = &warning {
+        console.warn(warning);
+    }
     Ok(Outcome::done(match args.output {
         Format::Yaml => yaml::stream(&objects),
         Format::Json => json_text(&objects),
@@ -116,6 +102,36 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
 }
 
 impl Args {
+    /// The objects, and what may not be meant.
+    fn objects(&self) -> Result<(Vec<Value>, Option<Message>)> {
+        let site = Site {
+            namespace: self.namespace.clone(),
+            domain: self.cluster_domain.clone(),
+            gateway: self.gateway_selector.clone(),
+            version: self.istio_version,
+        };
+        match self.what {
+            Some(What::Services) => {
+                let hosts = self.hosts()?;
+                let unused = self.revision.is_some().then(|| {
+                    Message::new(
+                        "--revision is given and not used: services of all revisions are exposed \
+                         alike",
+                    )
+                });
+                Ok((vec![site.expose_services(&hosts)], unused))
+            }
+            Some(What::Istiod) => {
+                let entrance = self.entrance()?;
+                let is_checked = entrance != Entrance::Passthrough && checks_servers(site.version);
+                let objects = site.expose_istiod(self.revision.as_ref(), &entrance);
+                Ok((objects, is_checked.then(unknown_ca)))
+            }
+            None => Err(Error::usage("<WHAT> is missing; say what to expose: services or istiod")
+                .hint("as: mesh-expose services")),
+        }
+    }
+
     /// The hosts to expose; none for all.
     fn hosts(&self) -> Result<BTreeSet<Host>> {
         if self.https || self.credential_name.is_some() {

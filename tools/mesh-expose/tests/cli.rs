@@ -147,7 +147,7 @@ fn a_revision_is_not_needed_for_services() {
 fn wrong_usage_names_the_flag_and_prints_nothing() {
     for (args, message) in [
         (vec![], "<WHAT>"),
-        (vec!["service"], "'service' for '<WHAT>'"),
+        (vec!["service"], "'service' for '[WHAT]'"),
         (vec!["services", "istiod"], "unexpected argument 'istiod'"),
         (vec!["services", "--host", "*"], "'--host <HOST>': the DNS label '*'"),
         (vec!["services", "--host", "a..b"], "'--host <HOST>': the DNS label '' is empty"),

@@ -6,6 +6,7 @@ mod gateway;
 mod gateway_api;
 mod helm;
 mod iop;
+mod krm;
 mod load_balancer;
 mod manifests;
 mod names;
@@ -25,7 +26,7 @@ pub use platform::{Authority, CertProvider, Platform};
 pub use replicas::Replicas;
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, IstioVersion, Network, Outcome, Result, yaml};
+use meshcore::{Console, DnsLabel, IstioVersion, Message, Network, Outcome, Result, yaml};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -50,8 +51,9 @@ pub struct Args {
     files: Vec<PathBuf>,
     /// Form of the gateway: iop for istioctl or the same as json, helm (values for the chart
     /// istio/gateway), gateway-api (for ambient meshes) or manifests (all objects, for kubectl)
-    #[arg(short, long, value_enum, default_value = "iop", hide_possible_values = true)]
-    output: Format,
+    /// [default: iop; of a KRM function manifests, or gateway-api with --ambient]
+    #[arg(short, long, value_enum, hide_possible_values = true)]
+    output: Option<Format>,
     /// Network of the cluster's pods; networks that cannot route to each other differ in name
     #[arg(long, value_name = "NAME")]
     network: Option<Network>,
@@ -116,6 +118,8 @@ pub struct Args {
     /// Further annotation of the gateway's Service; may be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Annotation>,
+    #[command(flatten)]
+    krm: meshkrm::Flag,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,24 +149,46 @@ fn with_script(text: &str) -> Result<IstioVersion, &'static str> {
 
 /// Writes the gateways that the flags and records describe.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    // What is wrong with the flags is said before anything is read.
-    let back_end = args.back_end()?;
-    let (places, mut warnings) = args.places(back_end)?;
-    let load_balancer = args.load_balancer()?;
-    let mut objects = Vec::new();
-    for place in &places {
-        objects.extend(args.objects(place, back_end, &load_balancer)?);
-        warnings.extend(load_balancer.warning(place.platform));
+    let is_bare = meshkrm::is_bare() && args.names_nothing();
+    if let Some(call) = krm::FUNCTION.call(&args.krm, is_bare)? {
+        return krm::answer(call, console);
     }
-    warnings.extend(args.warnings(&places, back_end));
-    warnings.dedup();
+    let (objects, warnings) = args.gateways()?;
     for warning in &warnings {
         console.warn(warning);
     }
-    Ok(Outcome::done(match args.output {
+    Ok(Outcome::done(match args.form() {
         Format::Json => json_text(&objects),
         _ => yaml::stream(&objects),
     }))
+}
+
+impl Args {
+    /// The form of the output.
+    fn form(&self) -> Format {
+        self.output.unwrap_or(Format::Iop)
+    }
+
+    /// Whether neither flags nor the environment say what the gateway is for.
+    fn names_nothing(&self) -> bool {
+        self.files.is_empty() && self.network.is_none() && !self.single_cluster
+    }
+
+    /// The objects of all gateways, and what may not be meant.
+    fn gateways(&self) -> Result<(Vec<Value>, Vec<Message>)> {
+        // What is wrong with the flags is said before anything is read.
+        let back_end = self.back_end()?;
+        let (places, mut warnings) = self.places(back_end)?;
+        let load_balancer = self.load_balancer()?;
+        let mut objects = Vec::new();
+        for place in &places {
+            objects.extend(self.objects(place, back_end, &load_balancer)?);
+            warnings.extend(load_balancer.warning(place.platform));
+        }
+        warnings.extend(self.warnings(&places, back_end));
+        warnings.dedup();
+        Ok((objects, warnings))
+    }
 }
 
 fn json_text(objects: &[Value]) -> String {

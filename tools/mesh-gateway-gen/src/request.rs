@@ -43,7 +43,7 @@ impl Args {
     /// Who makes the gateway's pods, if the version of Istio knows it.
     pub(crate) fn back_end(&self) -> Result<BackEnd> {
         let is_older = |minor| self.istio_version.is_some_and(|version| version.minor() < minor);
-        match (self.output, self.ambient) {
+        match (self.form(), self.ambient) {
             (Format::Helm | Format::Manifests, true) => {
                 Err(Error::usage("--ambient: istiod makes the gateway of an ambient mesh itself")
                     .hint("it makes it of a Gateway: -o gateway-api"))
@@ -171,7 +171,7 @@ impl Args {
             |site| Ok(Injected { network: network()?, revision: self.revision.clone(), site });
         Ok(match back_end {
             BackEnd::Operator => {
-                let form = self.form(place).map_err(at_cluster)?;
+                let form = self.operator(place).map_err(at_cluster)?;
                 vec![Operator { form, cert_provider, site }.object()]
             }
             BackEnd::Helm => vec![injected(site)?.helm_values()],
@@ -187,7 +187,7 @@ impl Args {
     /// The labels of a Gateway beside its network's; the script knows none.
     fn labels(&self) -> BTreeMap<&'static str, String> {
         let mut labels = BTreeMap::new();
-        if self.output == Format::GatewayApi {
+        if self.form() == Format::GatewayApi {
             labels.insert("app.kubernetes.io/managed-by", "meshutils".to_owned());
             if let Some(revision) = &self.revision {
                 labels.insert("istio.io/rev", revision.to_string());
@@ -196,7 +196,7 @@ impl Args {
         labels
     }
 
-    fn form(&self, place: &Place) -> Result<Form> {
+    fn operator(&self, place: &Place) -> Result<Form> {
         let revision = self.revision.clone();
         Ok(match self.istio_version {
             Some(version) if version.minor() == 8 && version.patch() == Some(0) => match revision {
@@ -276,7 +276,7 @@ impl Args {
     pub(crate) fn warnings(&self, places: &[Place], back_end: BackEnd) -> Vec<Message> {
         let is_operator = back_end == BackEnd::Operator;
         let is_ambient = matches!(back_end, BackEnd::Ambient(_));
-        let is_script = matches!(self.output, Format::Iop | Format::Json);
+        let is_script = matches!(self.form(), Format::Iop | Format::Json);
         let has_records = !self.files.is_empty();
         let names_cluster = is_operator
             && !self.single_cluster

@@ -54,8 +54,8 @@ pub struct Args {
     /// Cluster whose namespaces to label; may be repeated
     #[arg(long, value_name = "CONTEXT", requires = "namespaces", conflicts_with = "files")]
     pub(crate) context: Vec<String>,
-    /// Create namespaces that are missing
-    #[arg(long, requires = "context")]
+    /// Create namespaces that are missing, in clusters or among a KRM function's items
+    #[arg(long)]
     pub(crate) create: bool,
     /// Say what would be done: "client" only reads, "server" lets the API server check it
     #[arg(long, value_enum, default_value = "none", requires = "context")]
@@ -66,6 +66,8 @@ pub struct Args {
     pub(crate) output: Option<Format>,
     #[command(flatten)]
     pub(crate) access: Access,
+    #[command(flatten)]
+    pub(crate) krm: meshkrm::Flag,
 }
 
 /// What is to become of the pods.
@@ -123,6 +125,11 @@ impl Args {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it works as a filter of standard input.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        self.context.is_empty() && !self.input.is_given()
     }
 
     pub(crate) fn wanted(&self) -> Wanted {

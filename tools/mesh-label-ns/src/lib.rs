@@ -6,6 +6,7 @@ mod filter;
 #[cfg(test)]
 mod fixtures;
 mod flags;
+mod krm;
 mod live;
 mod pod;
 mod restart;
@@ -32,7 +33,17 @@ const SYSTEM_NAMESPACE: &str = "istio-system";
 
 /// Labels, as a filter or in clusters; or shows what would come of it.
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
-    args.check()?;
+    let checked = args.check();
+    // A function's configuration may say what the command line does not.
+    let listens = args.reads_stdin() && (checked.is_ok() || meshkrm::is_bare());
+    if let Some(call) = krm::FUNCTION.call(&args.krm, listens)? {
+        return krm::answer(call, console);
+    }
+    checked?;
+    if args.create && args.context.is_empty() {
+        return Err(Error::usage("--create needs --context: a filter makes nothing")
+            .hint("as a KRM function (--krm) it creates namespaces, too"));
+    }
     if args.context.is_empty() { run_filter(&args, console) } else { run_live(&args, console) }
 }
 
@@ -188,8 +199,7 @@ fn tell_of_network(args: &Args, namespace: &str, moves: bool, console: &Console)
         return;
     }
     if namespace != SYSTEM_NAMESPACE {
-        let text = format!("namespace {namespace}: istiod reads the network off its own namespace");
-        console.warn(&Message::new(text).hint("that is istio-system, unless you moved it"));
+        console.warn(&network_elsewhere(namespace));
     }
     if moves {
         let text = format!("namespace {namespace}: what runs keeps the network it started with");
@@ -198,4 +208,9 @@ fn tell_of_network(args: &Args, namespace: &str, moves: bool, console: &Console)
              the installation has to agree",
         ));
     }
+}
+
+fn network_elsewhere(namespace: &str) -> Message {
+    let text = format!("namespace {namespace}: istiod reads the network off its own namespace");
+    Message::new(text).hint("that is istio-system, unless you moved it")
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod helloworld;
+mod krm;
 mod setting;
 mod version;
 
@@ -25,12 +26,13 @@ Examples:
 /// Pipe the objects into `kubectl apply -f -` and, when they have served, the same into
 /// `kubectl delete -f -`. helloworld is a Service and a Deployment for each version; with
 /// --service, --version or both, just those. sleep and curl are clients: a service account, a
-/// Service and a Deployment. Nothing is read. mesh-label-ns --create makes the namespace.
+/// Service and a Deployment. Nothing is read, but as a KRM function. mesh-label-ns --create makes
+/// the namespace.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-sample", version, disable_version_flag = true, before_help = EXAMPLES)]
 pub struct Args {
     /// What to write
-    #[arg(value_enum, required_unless_present = "version")]
+    #[arg(value_enum)]
     what: Option<What>,
     /// Only the Service, and with --version its Deployment
     #[arg(long)]
@@ -56,6 +58,8 @@ pub struct Args {
     /// Form of the objects: a YAML stream; or JSON, several as a v1 List
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
+    #[command(flatten)]
+    krm: meshkrm::Flag,
     /// Print version
     #[arg(short = 'V', action = ArgAction::Version)]
     print_version: Option<bool>,
@@ -105,23 +109,12 @@ fn image(text: &str) -> Result<String, &'static str> {
 }
 
 /// Writes the objects that the flags describe.
-pub fn run(args: Args, _: &Console) -> Result<Outcome> {
+pub fn run(args: Args, console: &Console) -> Result<Outcome> {
+    if let Some(call) = krm::FUNCTION.call(&args.krm, meshkrm::is_bare())? {
+        return krm::answer(call, console);
+    }
     let Some(what) = args.what else { return args.program_version() };
-    let setting = Setting {
-        namespace: args.namespace.clone(),
-        image: args.image.clone(),
-        pull_policy: args.image_pull_policy,
-        replicas: args.replicas,
-    };
-    let versions = args.versions()?;
-    let objects = match what {
-        What::HelloWorld => helloworld(&setting, args.service, versions),
-        What::Sleep | What::Curl if !versions.is_empty() => {
-            return Err(Error::usage("--version is for helloworld: a client has one version"));
-        }
-        What::Sleep => client(&setting, args.service, Client::Sleep),
-        What::Curl => client(&setting, args.service, Client::Curl),
-    };
+    let objects = args.objects(what)?;
     Ok(Outcome::done(match args.output {
         Format::Yaml => yaml::stream(&objects),
         Format::Json => json_text(&objects),
@@ -129,14 +122,31 @@ pub fn run(args: Args, _: &Console) -> Result<Outcome> {
 }
 
 impl Args {
+    fn objects(&self, what: What) -> Result<Vec<Value>> {
+        let setting = Setting {
+            namespace: self.namespace.clone(),
+            image: self.image.clone(),
+            pull_policy: self.image_pull_policy,
+            replicas: self.replicas,
+        };
+        let versions = self.versions()?;
+        match what {
+            What::HelloWorld => Ok(helloworld(&setting, self.service, versions)),
+            What::Sleep | What::Curl if !versions.is_empty() => {
+                Err(Error::usage("--version is for helloworld: a client has one version"))
+            }
+            What::Sleep => Ok(client(&setting, self.service, Client::Sleep)),
+            What::Curl => Ok(client(&setting, self.service, Client::Curl)),
+        }
+    }
+
     /// What `--version` alone asks for.
     fn program_version(&self) -> Result<Outcome> {
         match self.version[..] {
             [Subject::Program] => {
                 Ok(Outcome::done(format!("mesh-sample {}\n", env!("CARGO_PKG_VERSION"))))
             }
-            _ => Err(Error::usage("say what to write: helloworld, sleep or curl")
-                .hint("as: mesh-sample helloworld --version v1")),
+            _ => Err(nothing_to_write()),
         }
     }
 
@@ -147,6 +157,11 @@ impl Args {
         };
         self.version.iter().map(version).collect()
     }
+}
+
+fn nothing_to_write() -> Error {
+    Error::usage("<WHAT> is missing; say what to write: helloworld, sleep or curl")
+        .hint("as: mesh-sample helloworld --version v1")
 }
 
 /// Without a choice, all of it.

@@ -168,7 +168,7 @@ fn version_alone_is_the_program_s() {
 #[test]
 fn wrong_usage_names_the_flag_and_prints_nothing() {
     for (args, message) in [
-        (&[][..], "  <WHAT>\n"),
+        (&[][..], "<WHAT> is missing"),
         (&["hello"], "'hello' for '[WHAT]'"),
         (&["sleep", "curl"], "unexpected argument 'curl'"),
         (&["helloworld", "--version"], "--version needs a version of helloworld, as v1"),
