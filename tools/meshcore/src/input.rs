@@ -459,7 +459,7 @@ mod tests {
         let values = |text: &str| source(text).values().unwrap();
         let list = serde_json::json!({"kind": "List", "items": [{"n": 1}]});
         for text in ["kind: List\nitems:\n- n: 1\n", "{kind: List, items: [{n: 1}]}"] {
-            assert_eq!(values(text), [list.clone()], "{text}");
+            assert_eq!(values(text), std::slice::from_ref(&list), "{text}");
         }
         assert_eq!(values(&format!("{list}\n{list}")), [list.clone(), list]);
         let error = source("a: b: c").values().unwrap_err();

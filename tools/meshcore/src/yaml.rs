@@ -79,16 +79,20 @@ fn write_entry(out: &mut String, value: &Value, indent: usize) {
 }
 
 fn write_key(out: &mut String, key: &str, indent: usize) {
-    // YAML ends its search for the colon of a simple key after 1024 characters.
-    if key.len() > 1000 {
+    let mut text = String::new();
+    if is_plain(key) {
+        text.push_str(key);
+    } else {
+        write_quoted(&mut text, key);
+    }
+    // YAML ends its search for the colon of a simple key after 1024 characters, escapes included.
+    if text.len() > 1000 {
         out.push_str("? ");
-        write_quoted(out, key);
+        out.push_str(&text);
         out.push('\n');
         pad(out, indent);
-    } else if is_plain(key) {
-        out.push_str(key);
     } else {
-        write_quoted(out, key);
+        out.push_str(&text);
     }
     out.push(':');
 }
@@ -176,6 +180,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    #[test]
+    fn keys_are_as_long_as_their_escapes() {
+        let value = serde_json::json!({"a": {"\u{13}".repeat(400): 1, "b": 2}});
+        let text = document_text(&value);
+        assert!(text.contains("\n  ? \""), "{text}");
+        assert_eq!(serde_yaml::from_str::<Value>(&text).unwrap(), value);
+    }
 
     #[test]
     fn a_manifest_looks_as_kubectl_prints_it() {
