@@ -11,7 +11,7 @@ mod programs;
 
 use child::{Ran, Watch};
 use inputs::Input;
-use mesh_tests::root;
+use mesh_tests::{LIVE, root};
 use programs::{ALL, ARGUMENTS, FILE, LONG_LINES, OTHER, Output, Reader, SAMPLES, TEXT};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -27,18 +27,6 @@ struct Case<'a> {
     input: &'a Input,
     reader: &'a Reader,
 }
-
-/// Programs that may be led to a server that is not there.
-const LIVE: [&str; 8] = [
-    "mesh-apply",
-    "mesh-capture",
-    "mesh-label-ns",
-    "mesh-lbaddr",
-    "mesh-probe",
-    "mesh-remote-secret",
-    "mesh-secret-lint",
-    "mesh-vm-env",
-];
 
 /// A program that comes second reads one in so many of the inputs made of fields.
 const SHARE: usize = 12;

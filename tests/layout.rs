@@ -1,21 +1,9 @@
 //! What the workspace promises of itself.
 
-use mesh_tests::{meshdocs, programs, root, run};
+use mesh_tests::{LIVE, meshdocs, programs, root, run};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-
-/// Tools that reach API servers; all others are pure filters.
-const LIVE: [&str; 8] = [
-    "mesh-apply",
-    "mesh-capture",
-    "mesh-label-ns",
-    "mesh-lbaddr",
-    "mesh-probe",
-    "mesh-remote-secret",
-    "mesh-secret-lint",
-    "mesh-vm-env",
-];
 
 #[test]
 fn pure_tools_link_neither_kube_nor_tokio() {

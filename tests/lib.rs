@@ -8,6 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+/// Tools that reach API servers; all others are pure filters.
+pub const LIVE: [&str; 8] = [
+    "mesh-apply",
+    "mesh-capture",
+    "mesh-label-ns",
+    "mesh-lbaddr",
+    "mesh-probe",
+    "mesh-remote-secret",
+    "mesh-secret-lint",
+    "mesh-vm-env",
+];
+
 /// The top of the checkout.
 #[must_use]
 pub fn root() -> &'static Path {
@@ -75,7 +87,7 @@ fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
 }
 
 /// What a program said and how it ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ran {
     /// Exit code; none when a signal ended it.
     pub code: Option<i32>,
