@@ -12,7 +12,9 @@ mod programs;
 use child::{Ran, Watch};
 use inputs::Input;
 use mesh_tests::{LIVE, root};
-use programs::{ALL, ARGUMENTS, FILE, LONG_LINES, OTHER, Output, Reader, SAMPLES, TEXT};
+use programs::{
+    ALL, ARGUMENTS, FILE, LONG_LINES, OTHER, Output, Reader, SAMPLES, TELL_SECRETS, TEXT,
+};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -36,7 +38,11 @@ fn every_program_ends_as_it_should_whatever_it_reads() {
     let general = inputs::of_no_kind();
     let own: Vec<(Vec<Input>, Vec<Input>)> = ALL
         .iter()
-        .map(|sample| (inputs::of_document(sample.text), fields::replaced(sample.text)))
+        .map(|sample| {
+            let mut documents = inputs::of_document(sample.text);
+            documents.extend(fields::misplaced_secrets(sample.text));
+            (documents, fields::replaced(sample.text))
+        })
         .collect();
     let mut cases = Vec::new();
     for (sample, (documents, fields)) in ALL.iter().zip(&own) {
@@ -193,6 +199,12 @@ fn faults(case: &Case<'_>, ran: &Ran) -> Vec<String> {
     let is_argument = reader.args.contains(TEXT);
     if !is_argument && stderr.lines().any(|line| line.starts_with("INJECTED")) {
         fault("a line of its own in a message");
+    }
+    if fields::shows_secret(&stderr) {
+        fault("a secret in a message");
+    }
+    if !TELL_SECRETS.contains(&reader.program) && fields::shows_secret(&stdout) {
+        fault("a secret in the output");
     }
     match reader.output {
         Output::Archive => {}

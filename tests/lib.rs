@@ -87,7 +87,7 @@ fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
 }
 
 /// What a program said and how it ended.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Ran {
     /// Exit code; none when a signal ended it.
     pub code: Option<i32>,

@@ -1,7 +1,11 @@
 //! Good documents with one field replaced.
 
 use super::inputs::Input;
+use super::programs::SECRET;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A wrong value for a field.
 struct Wrong {
@@ -93,6 +97,55 @@ pub fn replaced(text: &str) -> Vec<Input> {
         }
     }
     all
+}
+
+/// The document with a secret where it does not belong: in place of what it is a part of, and in
+/// other types.
+pub fn misplaced_secrets(text: &str) -> Vec<Input> {
+    let values: Vec<Value> = serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .expect("a sample is JSON");
+    let mut all = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        let mut paths = vec![String::new()];
+        fields(value, "", &mut paths);
+        paths.retain(|path| value.pointer(path).is_some_and(has_secret));
+        for (path, wrong) in paths.iter().flat_map(|path| {
+            let wrongs = [json!(SECRET), json!([SECRET]), json!({"wrong": SECRET})];
+            wrongs.map(|wrong| (path, wrong))
+        }) {
+            let mut changed = values.clone();
+            *changed[index].pointer_mut(path).expect("it was there") = wrong;
+            all.push(Input {
+                name: format!("a secret at {path:?}"),
+                bytes: changed
+                    .iter()
+                    .map(|value| value.to_string() + "\n")
+                    .collect::<String>()
+                    .into(),
+                is_bad: false,
+            });
+        }
+    }
+    all
+}
+
+/// As it is, or in base64 wherever it begins there.
+pub fn shows_secret(text: &str) -> bool {
+    static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let encoded = |before: usize| {
+            let text = STANDARD.encode(" ".repeat(before) + SECRET);
+            // Its first and last letters depend on what is beside it.
+            text[4..text.len() - 4].to_owned()
+        };
+        [SECRET.to_owned()].into_iter().chain((0..3).map(encoded)).collect()
+    });
+    FORMS.iter().any(|form| text.contains(form))
+}
+
+fn has_secret(value: &Value) -> bool {
+    shows_secret(&value.to_string())
 }
 
 fn wrongs(old: &Value) -> impl Iterator<Item = &'static Wrong> {

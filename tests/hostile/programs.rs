@@ -36,6 +36,12 @@ const fn data(program: &'static str, args: &'static str) -> Reader {
     Reader { program, args, output: Output::Data }
 }
 
+/// What tokens, passwords and keys are in the samples.
+pub const SECRET: &str = "canarycanarycanary";
+
+/// Programs that were asked for it.
+pub const TELL_SECRETS: [&str; 3] = ["mesh-context", "mesh-remote-secret", "mesh-vm-env"];
+
 /// Stands for the file of an input in the arguments; standard input then gets `OTHER`.
 pub const FILE: &str = "{file}";
 
@@ -140,6 +146,17 @@ pub const ALL: &[Sample] = &[
             text("mesh-apply", "--to-peers --timeout 1ms --kubeconfig {samples}/kubeconfig.json"),
             data("mesh-secret-lint", "-o json"),
             text("mesh-graph", "-f cluster1=- -o mermaid"),
+        ],
+    },
+    Sample {
+        name: "cacerts",
+        text: include_str!("samples/cacerts.json"),
+        readers: &[
+            text("mesh-cacerts", "verify"),
+            text("mesh-check", "-f cluster1=-"),
+            text("mesh-cacerts", "rotate --root-dir next"),
+            text("mesh-graph", "-f cluster1=- -o mermaid"),
+            text("mesh-cert", "--spiffe spiffe://cluster.local/ns/a/sa/b --out certs"),
         ],
     },
     Sample {
