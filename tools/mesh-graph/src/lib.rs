@@ -8,6 +8,7 @@ mod describe;
 mod dot;
 mod findings;
 mod gateways;
+mod holdings;
 mod lines;
 mod matrix;
 mod mermaid;
@@ -27,6 +28,7 @@ mod xml;
 pub use lines::{Between, Bundle, Grouping, Line, Lines};
 pub use picture::{Cluster, Gateway, Known, Link, Mark, Network, Picture, Reads};
 
+use crate::holdings::Holdings;
 use clap::{Parser, ValueEnum};
 use jiff::Timestamp;
 use meshcore::{Console, Error, Message, Outcome, Result};
@@ -83,11 +85,12 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         return Err(Error::usage("standard input can be read once")
             .hint("name a file for the clusters with -f, or for the findings with --findings"));
     }
-    let mesh = args.input.read()?;
+    let mut holdings = Holdings::new(args.at, now()?);
+    let mesh = args.input.read_reduced(|state| holdings.take(state))?;
     for warning in &mesh.warnings {
         console.warn(warning);
     }
-    let mut picture = survey::picture(&mesh, args.at, now()?)?;
+    let mut picture = survey::picture(&mesh, &holdings)?;
     for file in &args.findings {
         findings::mark(&mut picture, &findings::read(file)?);
     }

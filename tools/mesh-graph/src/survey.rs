@@ -1,25 +1,21 @@
 //! From what captures, dumps and records tell to a picture.
 
+use crate::holdings::Holdings;
 use crate::{Cluster, Known, Link, Picture, Reads, gateways};
-use jiff::Timestamp;
 use meshcore::Result;
 use meshcore::cluster::{Cluster as Record, Provider};
-use meshstate::{ClusterState, ControlPlane, Credential, Mesh, RemoteCluster, Resource};
-use std::collections::{BTreeMap, BTreeSet};
+use meshstate::{ClusterState, Mesh, Resource};
+use std::collections::BTreeMap;
 
-/// What istiod needs to be told before it takes kubeconfigs that run programs or read files.
-const ALLOWED: &str = "PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS";
-
-/// The picture of a mesh. A token has expired if it has at `at`; without that, when the cluster
-/// was captured, or else `now`.
-pub fn picture(mesh: &Mesh, at: Option<Timestamp>, now: Timestamp) -> Result<Picture> {
+/// The picture of a mesh whose credentials were taken.
+pub fn picture(mesh: &Mesh, holdings: &Holdings) -> Result<Picture> {
+    let cluster = |state: &ClusterState| cluster(state, holdings);
     let mut clusters = mesh.clusters.iter().map(cluster).collect::<Result<Vec<Cluster>>>()?;
     let mut held: BTreeMap<(usize, usize), Link> = BTreeMap::new();
     let mut by_id = by_id(mesh);
     for (holder, state) in mesh.clusters.iter().enumerate() {
-        let header = state.header.as_ref();
-        let captured = header.and_then(|header| header.time.or(header.captured_at));
-        for (id, link) in links(state, at.or(captured).unwrap_or(now)) {
+        let own = state.ids();
+        for (id, link) in holdings.of(state).filter(|(id, _)| !own.contains(id)) {
             let others = by_id.entry(id).or_insert_with(|| {
                 let known = Known::ByName;
                 clusters.push(Cluster { name: id.to_owned(), known, ..Cluster::default() });
@@ -28,7 +24,7 @@ pub fn picture(mesh: &Mesh, at: Option<Timestamp>, now: Timestamp) -> Result<Pic
             for &other in others.iter() {
                 // Of two Secrets for one cluster istiod takes one: people should see the worse.
                 let worst = held.entry((holder, other)).or_insert_with(|| link.clone());
-                if *worst < link {
+                if *worst < *link {
                     *worst = link.clone();
                 }
             }
@@ -52,7 +48,7 @@ fn by_id(mesh: &Mesh) -> BTreeMap<&str, Vec<usize>> {
     all
 }
 
-fn cluster(state: &ClusterState) -> Result<Cluster> {
+fn cluster(state: &ClusterState, holdings: &Holdings) -> Result<Cluster> {
     let header = state.header.as_ref();
     let record = state.record.as_ref();
     let networks = state.networks();
@@ -64,7 +60,7 @@ fn cluster(state: &ClusterState) -> Result<Cluster> {
     facts.extend(
         networks.iter().filter(|&&name| Some(name) != own).map(|name| format!("also on {name}")),
     );
-    let reads = reads(state);
+    let reads = reads(state, holdings.has_any(state));
     if reads == Reads::Unknown && !state.control_planes.is_empty() {
         facts.push("remote Secrets not read".to_owned());
     }
@@ -133,11 +129,10 @@ fn place(state: &ClusterState) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-fn reads(state: &ClusterState) -> Reads {
+fn reads(state: &ClusterState, holds: bool) -> Reads {
     let namespace = state.istio_namespace.as_str();
     let knows = |resource| state.knows_in(resource, namespace);
     let has_control_plane = !state.control_planes.is_empty() || !state.managed.is_empty();
-    let holds = state.remote_secrets.iter().any(|secret| secret.is_read_in(namespace));
     if has_control_plane || holds {
         if knows(Resource::Secrets) { Reads::Secrets } else { Reads::Unknown }
     } else if state.is_captured() && knows(Resource::Deployments) {
@@ -147,53 +142,20 @@ fn reads(state: &ClusterState) -> Reads {
     }
 }
 
-/// What it holds, by the other's ID.
-fn links(state: &ClusterState, at: Timestamp) -> impl Iterator<Item = (&str, Link)> {
-    let options = state.control_planes.iter().filter_map(|one: &ControlPlane| one.env.get(ALLOWED));
-    let allowed: BTreeSet<&str> =
-        options.flat_map(|options| options.split(',')).map(str::trim).collect();
-    let own = state.ids();
-    let read = state.remote_secrets.iter().filter(|one| one.is_read_in(&state.istio_namespace));
-    let entries = read.flat_map(|secret| &secret.entries);
-    let others = entries.filter(move |(id, _)| !own.contains(id.as_str()));
-    others.map(move |(id, entry)| {
-        let link = match entry {
-            Ok(remote) => link(remote, &allowed, at),
-            Err(reason) => Link::Unusable(format!("its kubeconfig {reason}")),
-        };
-        (id.as_str(), link)
-    })
-}
-
-fn link(remote: &RemoteCluster, allowed: &BTreeSet<&str>, at: Timestamp) -> Link {
-    let unusable = |why: &str| Link::Unusable(why.to_owned());
-    let is_refused = |option: &str| !allowed.contains(option);
-    if remote.server.is_empty() {
-        return unusable("no server");
-    }
-    match &remote.credential {
-        Credential::Token { claims, .. } => {
-            let ended = claims.as_ref().and_then(|claims| claims.expires).filter(|&end| end <= at);
-            // The date alone: a picture is no log.
-            ended.map_or(Link::Valid, |end| Link::Expired(end.to_string()[..10].to_owned()))
-        }
-        Credential::Password => unusable("a password"),
-        Credential::Exec { .. } if is_refused("exec") => unusable("exec is not allowed"),
-        Credential::AuthProvider { name } if name != "oidc" && is_refused(name) => {
-            unusable("auth-provider is not allowed")
-        }
-        Credential::ClientCertificate(_)
-        | Credential::Exec { .. }
-        | Credential::AuthProvider { .. } => Link::Valid,
-        Credential::Files => unusable("files that istiod does not have"),
-        Credential::None => unusable("no credentials"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::holdings::ALLOWED;
+    use jiff::Timestamp;
     use serde_json::{Value, json};
+
+    /// Of a mesh as it is read.
+    fn picture(mesh: &Mesh, at: Option<Timestamp>, now: Timestamp) -> Result<Picture> {
+        let mut holdings = Holdings::new(at, now);
+        let mut mesh = mesh.clone();
+        mesh.clusters.iter_mut().for_each(|state| holdings.take(state));
+        super::picture(&mesh, &holdings)
+    }
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -324,6 +286,33 @@ mod tests {
         let mesh = read(&[capture("a", &json!({}), &objects)]);
         let picture = picture(&mesh, None, time("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(links(&picture)[0].1, Link::Unusable("no credentials".to_owned()));
+    }
+
+    #[test]
+    fn what_is_taken_is_not_kept_twice() {
+        let service = |name: &str, labels: Value| {
+            let meta = json!({"name": name, "namespace": "istio-system", "labels": labels});
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": meta})
+        };
+        let gateway = service("gateway", json!({"topology.istio.io/network": "n1"}));
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"},
+        });
+        let own = secret("own", "a", &token());
+        let objects = [own, secret("s", "b", &token()), gateway, service("other", json!({})), pod];
+        let mut mesh = read(&[capture("a", &json!({}), &objects)]);
+        let now = time("2026-01-01T00:00:00Z");
+        let before = mesh.clone();
+        let mut holdings = Holdings::new(None, now);
+        let state = &mut mesh.clusters[0];
+        assert_eq!((state.remote_secrets.len(), state.services.len(), state.pods.len()), (2, 2, 1));
+        holdings.take(state);
+        assert_eq!((state.remote_secrets.len(), state.services.len(), state.pods.len()), (0, 1, 0));
+        assert!(holdings.has_any(state));
+        let ids: Vec<&str> = holdings.of(state).map(|(id, _)| id).collect();
+        assert_eq!(ids, ["a", "b"]);
+        let of_all = picture(&before, None, now).unwrap();
+        assert_eq!(links(&super::picture(&mesh, &holdings).unwrap()), links(&of_all));
     }
 
     #[test]
