@@ -63,6 +63,7 @@ pub fn api_server(home: &Path) -> (String, Vec<String>) {
 }
 
 /// An API server that was killed: its directory and command line.
+#[derive(Clone)]
 pub struct DeadServer(PathBuf, Vec<String>);
 
 /// One that was started again. It ends with this value.
@@ -87,6 +88,12 @@ impl DeadServer {
             .stderr(Stdio::null())
             .spawn();
         RestartedServer(child.expect("it starts"))
+    }
+}
+
+impl RestartedServer {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
     }
 }
 

@@ -12,6 +12,7 @@ mod clusters;
 mod clusters_tool;
 mod completions;
 mod examples;
+mod faults;
 mod five;
 mod gateway;
 mod gcloud;
@@ -32,6 +33,7 @@ mod remote_secret;
 mod request;
 mod runbooks;
 mod secret_lint;
+mod soak;
 mod stand_in;
 mod testbed;
 mod traffic;
@@ -74,6 +76,7 @@ fn main() {
         clusters_tool::TESTS,
         remote_secret::TESTS,
         secret_lint::TESTS,
+        soak::TESTS,
         apply::TESTS,
         capture::TESTS,
         check::TESTS,
@@ -84,6 +87,7 @@ fn main() {
         gcloud::TESTS,
         gitops::TESTS,
         examples::TESTS,
+        faults::TESTS,
         instructions::TESTS,
         install::TESTS,
         package::TESTS,

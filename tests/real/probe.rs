@@ -35,7 +35,7 @@ fn classes(records: &[Value]) -> Vec<String> {
 }
 
 /// A namespace of cluster1 with a pod that says it runs, though no node has it.
-fn namespace_with_client() -> String {
+pub fn namespace_with_client() -> String {
     let namespace = clusters::namespace("probe");
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",

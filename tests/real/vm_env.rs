@@ -22,7 +22,7 @@ fn apply(objects: &[Value]) {
 }
 
 /// A namespace with a workload group and its service account, the mesh's root, and a gateway.
-fn site() -> String {
+pub fn site() -> String {
     let namespace = namespace("vm-env");
     let root = get("cluster1", &["configmap", "istio-ca-root-cert", "-n", "istio-system"]);
     let metadata = |name: &str| json!({"name": name, "namespace": namespace});

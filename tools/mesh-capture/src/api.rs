@@ -95,12 +95,15 @@ impl Api {
             let date = answer.headers().get(http::header::DATE);
             let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
             let status = answer.status();
-            if status == http::StatusCode::UNAUTHORIZED || status.is_server_error() {
-                let text = status.canonical_reason().unwrap_or("no");
-                let refusal = Status::failure(text, text).with_code(status.as_u16());
+            let body = answer.into_body().collect_bytes().await?;
+            let is_passing = status == http::StatusCode::TOO_MANY_REQUESTS;
+            if status == http::StatusCode::UNAUTHORIZED || is_passing || status.is_server_error() {
+                let refusal = serde_json::from_slice(&body).unwrap_or_else(|_| {
+                    let text = String::from_utf8_lossy(&body);
+                    Status::failure(text.trim(), "").with_code(status.as_u16())
+                });
                 return Err(Error::Api(refusal.boxed()));
             }
-            let body = answer.into_body().collect_bytes().await?;
             // Whoever may not know the version still learns the time.
             let value: Value = serde_json::from_slice(&body).unwrap_or_default();
             Ok(Greeting { version: value["gitVersion"].as_str().map(str::to_owned), date })

@@ -69,9 +69,8 @@ impl std::fmt::Display for Done {
 
 /// The injection webhooks of a cluster. `None` when the user may not see them.
 pub async fn injectors(cluster: &Connection) -> Result<Option<Injectors>> {
-    let list = list::<MutatingWebhookConfiguration, _>(cluster, None);
-    let or_nothing = async {
-        match list.await {
+    let or_nothing = || async {
+        match list::<MutatingWebhookConfiguration, _>(cluster, None).await {
             Ok(configurations) => Ok(Some(Injectors::new(configurations))),
             Err(Error::Api(status)) if status.code == 403 => Ok(None),
             Err(error) => Err(error),
@@ -83,14 +82,14 @@ pub async fn injectors(cluster: &Connection) -> Result<Option<Injectors>> {
 /// The pods of a namespace.
 pub async fn pods(cluster: &Connection, namespace: &str) -> Result<Vec<Pod>> {
     let what = format!("list the pods of namespace {namespace}");
-    cluster.call(&what, list::<v1::Pod, _>(cluster, Some(namespace))).await
+    cluster.call(&what, || list::<v1::Pod, _>(cluster, Some(namespace))).await
 }
 
 /// The labels of a namespace. `None` when it is missing.
 pub async fn labels(cluster: &Connection, name: &str) -> Result<Option<Labels>> {
     let namespaces: Api<v1::Namespace> = Api::all(cluster.client.clone());
     let what = format!("read namespace {name}");
-    let namespace = cluster.call(&what, namespaces.get_opt(name)).await?;
+    let namespace = cluster.call(&what, || namespaces.get_opt(name)).await?;
     Ok(namespace.map(|namespace| namespace.labels().clone()))
 }
 
@@ -144,7 +143,7 @@ pub async fn label(
             let namespace = serde_json::from_value(namespace.into())
                 .expect("an object with name and labels is a Namespace");
             let what = format!("create namespace {name}");
-            cluster.call(&what, namespaces.create(&params, &namespace)).await?;
+            cluster.call(&what, || namespaces.create(&params, &namespace)).await?;
         }
         return done(Action::Created, change.moves());
     };
@@ -157,7 +156,7 @@ pub async fn label(
             PatchParams { dry_run: server_dry_run, field_manager, ..PatchParams::default() };
         let patch = Patch::Merge(change.merge_patch(name));
         let what = format!("label namespace {name}");
-        cluster.call(&what, namespaces.patch(name, &params, &patch)).await?;
+        cluster.call(&what, || namespaces.patch(name, &params, &patch)).await?;
     }
     done(Action::Labeled, change.moves())
 }

@@ -159,7 +159,7 @@ impl<'a> Cluster<'a> {
         what: &str,
         request: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, Failure> {
-        match self.connection.call(what, async { Ok(request.await) }).await {
+        match self.connection.call_once(what, async { Ok(request.await) }).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Failure {
                 fault: exec::fault(&error),

@@ -43,7 +43,7 @@ pub async fn request(
     let what = format!("request a token of service account {namespace}/{name}");
     let options = PostParams::default();
     let answer = cluster
-        .call(&what, accounts.create_token_request(&name, &options, &wanted))
+        .call(&what, || accounts.create_token_request(&name, &options, &wanted))
         .await
         .map_err(|error| error.hint("without --ttl a token secret is used instead"))?;
     let at = format!("context {}", cluster.context);
@@ -74,7 +74,7 @@ fn shortened(ttl: Duration, seconds: i64) -> Option<Message> {
 pub async fn root_ca(cluster: &Connection, namespace: &str) -> Option<Vec<u8>> {
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), namespace);
     let what = "read config map kube-root-ca.crt";
-    let map = cluster.call(what, maps.get_opt("kube-root-ca.crt")).await.ok()??;
+    let map = cluster.call(what, || maps.get_opt("kube-root-ca.crt")).await.ok()??;
     map.data?.remove("ca.crt").map(String::into_bytes)
 }
 

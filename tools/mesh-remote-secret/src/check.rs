@@ -22,7 +22,7 @@ pub async fn check(secret: &RemoteSecret, access: &Access) -> Result<()> {
             .hint("is the CA a certificate, in PEM?"))
     })?;
     let request = async { Ok(cluster.client.apiserver_version().await) };
-    let answer = cluster.call("check the endpoint", request).await?;
+    let answer = cluster.call_once("check the endpoint", request).await?;
     answer.map(drop).or_else(|error| match refusal(&error, secret, has_token) {
         Some(refusal) => Err(at(refusal)),
         None => Ok(()),

@@ -281,7 +281,7 @@ impl One<'_> {
         let name = flags.account(self.args.kind);
         let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
         let what = format!("read service account {namespace}/{name}");
-        match cluster.call(&what, accounts.get_opt(name)).await? {
+        match cluster.call(&what, || accounts.get_opt(name)).await? {
             Some(account) => {
                 if flags.create_service_account {
                     let text = format!("service account {namespace}/{name} is there");
@@ -309,7 +309,7 @@ impl One<'_> {
 async fn uid(cluster: &Connection) -> Result<ClusterId> {
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
     let namespace =
-        cluster.call("read namespace kube-system", namespaces.get("kube-system")).await?;
+        cluster.call("read namespace kube-system", || namespaces.get("kube-system")).await?;
     ClusterId::parse(&namespace.metadata.uid.unwrap_or_default()).map_err(|text| {
         Error::cluster(format!("the UID of kube-system {text}"))
             .at(format!("context {}", cluster.context))

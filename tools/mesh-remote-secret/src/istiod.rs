@@ -21,7 +21,7 @@ pub struct Istiod {
 pub async fn read(cluster: &Connection, namespace: &str) -> Istiod {
     let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
     let istiod = ListParams::default().labels("app=istiod");
-    match cluster.call("list istiod's deployments", deployments.list(&istiod)).await {
+    match cluster.call("list istiod's deployments", || deployments.list(&istiod)).await {
         Ok(found) => of(&found.items),
         Err(_) => Istiod::default(),
     }

@@ -114,7 +114,8 @@ where
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let what = format!("create {} {name}", object["kind"].as_str().unwrap_or_default());
     let params = PatchParams::apply(MANAGER);
-    cluster.call(&what, api.patch(&name, &params, &Patch::Apply(object))).await
+    let patch = Patch::Apply(object);
+    cluster.call(&what, || api.patch(&name, &params, &patch)).await
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub async fn get(
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
     let tokens = ListParams::default().fields(&format!("type={TOKEN_TYPE}"));
     let found =
-        cluster.call(&format!("list secrets in {namespace}"), secrets.list(&tokens)).await?;
+        cluster.call(&format!("list secrets in {namespace}"), || secrets.list(&tokens)).await?;
     let choice = choose(account, &found.items, means.wish).map_err(|text| {
         Error::cluster(text).at(&at).hint("choose one with --secret-name; delete what nobody uses")
     })?;
@@ -69,12 +69,9 @@ pub async fn get(
         }
         Choice::Create(name) => {
             let secret = unfilled(&namespace, &name, account);
-            cluster
-                .call(
-                    &format!("create secret {namespace}/{name}"),
-                    secrets.create(&PostParams::default(), &secret),
-                )
-                .await?;
+            let (what, options) =
+                (format!("create secret {namespace}/{name}"), PostParams::default());
+            cluster.call(&what, || secrets.create(&options, &secret)).await?;
             tell(Event::Made(name.clone()));
             name
         }

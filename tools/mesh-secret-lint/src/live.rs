@@ -36,14 +36,14 @@ pub async fn read(access: &Access, kubeconfig: &Kubeconfig, context: &str) -> Re
         async move {
             let what = format!("read secret {namespace}/{name}");
             // One that was deleted meanwhile is none.
-            cluster.call(&what, api.get_opt(&name)).await
+            cluster.call(&what, || api.get_opt(&name)).await
         }
     };
     let secrets: Vec<Option<Secret>> =
         futures::stream::iter(names).map(get).buffered(REQUESTS).try_collect().await?;
     let istiods: Api<K8sDeployment> = Api::all(cluster.client.clone());
     let of_istiod = ListParams::default().labels("app=istiod");
-    let istiods = cluster.call("list deployments", istiods.list(&of_istiod)).await?;
+    let istiods = cluster.call("list deployments", || istiods.list(&of_istiod)).await?;
     let mut primary = Primary { context: Some(context.to_owned()), ..Primary::default() };
     for secret in secrets.into_iter().flatten() {
         primary.secrets.extend(RemoteSecret::read(convert::<_, Manifest>(&secret)?));
@@ -59,7 +59,7 @@ async fn remote_names(cluster: &Connection) -> Result<Vec<(String, String)>> {
     let mut page = ListParams::default().limit(500);
     let mut names = Vec::new();
     loop {
-        let list = cluster.call("list secrets", api.list_metadata(&page)).await?;
+        let list = cluster.call("list secrets", || api.list_metadata(&page)).await?;
         let remote = list.items.iter().filter(|item| is_remote(&item.name_any(), item.labels()));
         names.extend(remote.map(|item| (item.namespace().unwrap_or_default(), item.name_any())));
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -152,7 +152,7 @@ where
     let api: Api<T> = Api::all(cluster.client.clone());
     let params = PostParams::default();
     let request = async { Ok(api.create(&params, question).await) };
-    match cluster.call("ask", request).await {
+    match cluster.call_once("ask", request).await {
         Ok(answer) => answer.map_err(|error| classify(&error)),
         Err(_) => Err(Answer::Unreachable("no answer in time".to_owned())),
     }

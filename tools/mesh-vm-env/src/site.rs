@@ -48,7 +48,7 @@ impl Site {
         };
         let maps: Api<v1::ConfigMap> = Api::namespaced(cluster.client.clone(), namespace);
         let what = format!("read config map {namespace}/{name}");
-        let map = cluster.call(&what, maps.get_opt(name)).await?;
+        let map = cluster.call(&what, || maps.get_opt(name)).await?;
         Ok(map.map(|map| ConfigMap {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
@@ -62,7 +62,7 @@ impl Site {
             return Ok(self.given.service(namespace, name)?.cloned());
         };
         let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-        cluster.call(&format!("read service {namespace}/{name}"), services.get_opt(name)).await
+        cluster.call(&format!("read service {namespace}/{name}"), || services.get_opt(name)).await
     }
 
     /// The `WorkloadGroup` of the input; by name where there are several.
@@ -107,7 +107,7 @@ impl Site {
             let groups: Api<DynamicObject> =
                 Api::namespaced_with(cluster.client.clone(), namespace, &kind);
             // No such version is no such object, too.
-            if let Some(found) = cluster.call(&what, groups.get_opt(name)).await? {
+            if let Some(found) = cluster.call(&what, || groups.get_opt(name)).await? {
                 let place =
                     format!("context {}: workload group {namespace}/{name}", cluster.context);
                 let manifest = serde_json::to_value(found).and_then(serde_json::from_value);
@@ -142,7 +142,7 @@ pub async fn request_token(
     let what = format!("request a token of service account {namespace}/{name}");
     let options = PostParams::default();
     let answer = cluster
-        .call(&what, accounts.create_token_request(name, &options, &wanted))
+        .call(&what, || accounts.create_token_request(name, &options, &wanted))
         .await
         .map_err(|error| {
             if error.message().text().contains("not found") {

@@ -1,6 +1,6 @@
 //! From kubectl's flags to requests that end: every one is bounded in time.
 
-use crate::refusal;
+use crate::{patience, refusal};
 use kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use meshcore::{Error, Result};
@@ -27,6 +27,12 @@ pub struct Access {
     #[arg(long, value_name = "GROUP", requires = "as_user", help_heading = "Cluster access")]
     as_group: Vec<String>,
 }
+
+/// Between attempts at a request that a busy server refuses.
+const PAUSES_OF_A_BUSY_SERVER: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
+/// Who asks for more patience than this is asked again by the user.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A cluster, ready for requests.
 pub struct Connection {
@@ -97,7 +103,9 @@ impl Access {
             config.auth_info.impersonate_groups =
                 (!self.as_group.is_empty()).then(|| self.as_group.clone());
         }
-        // The limit of `call` covers connecting, waiting and retrying together.
+        // It would try for as long as a request may take, and hide why in the end.
+        config.default_retry = false;
+        // The limit of a request covers connecting and waiting together.
         config.connect_timeout = None;
         config.write_timeout = None;
         let tls_server_name = config.tls_server_name.clone();
@@ -121,8 +129,32 @@ impl Access {
 }
 
 impl Connection {
-    /// Makes a request; `what` completes "cannot …" in an error.
-    pub async fn call<T>(
+    /// Makes a request, and makes it again a few times when the server is too busy for it; `what`
+    /// completes "cannot …" in an error.
+    pub async fn call<T, F: Future<Output = kube::Result<T>>>(
+        &self,
+        what: &str,
+        request: impl Fn() -> F,
+    ) -> Result<T> {
+        let attempts = async {
+            for pause in PAUSES_OF_A_BUSY_SERVER {
+                match request().await {
+                    Err(error) => match patience::busy(&error) {
+                        Some(asked) if asked <= LONGEST_PAUSE => {
+                            tokio::time::sleep(pause.max(asked)).await;
+                        }
+                        _ => return Err(error),
+                    },
+                    answer => return answer,
+                }
+            }
+            request().await
+        };
+        self.call_once(what, attempts).await
+    }
+
+    /// Makes a request whatever its answer; `what` completes "cannot …" in an error.
+    pub async fn call_once<T>(
         &self,
         what: &str,
         request: impl Future<Output = kube::Result<T>>,

@@ -20,9 +20,12 @@ use meshcore::{Error, Result};
 
 /// Runs a live tool's work to its end on this thread.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::cluster(format!("cannot start: {error}")))?
-        .block_on(work)
+        .map_err(|error| Error::cluster(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(work);
+    // A resolver that nobody answers would hold us for as long as it tries.
+    runtime.shutdown_background();
+    result
 }

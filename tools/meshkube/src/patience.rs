@@ -37,6 +37,14 @@ impl Patience {
     }
 }
 
+/// Whether a server is too busy for a request, and the pause that it asks for.
+pub fn busy(error: &kube::Error) -> Option<Duration> {
+    match error {
+        kube::Error::Api(status) if matches!(status.code, 429 | 503 | 504) => is_passing(error),
+        _ => None,
+    }
+}
+
 /// Whether the same request may be answered later, and the pause that the server asks for.
 fn is_passing(error: &kube::Error) -> Option<Duration> {
     match error {
@@ -109,8 +117,9 @@ mod tests {
             (503, true),
             (504, true),
         ] {
-            let status = Status::failure("no", "No").with_code(code).boxed();
-            assert_eq!(is_passing(&kube::Error::Api(status)).is_some(), again, "{code}");
+            let error = kube::Error::Api(Status::failure("no", "No").with_code(code).boxed());
+            assert_eq!(is_passing(&error).is_some(), again, "{code}");
+            assert_eq!(busy(&error).is_some(), matches!(code, 429 | 503 | 504), "{code}");
         }
         let lost = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         assert!(is_passing(&kube::Error::Service(Box::new(lost))).is_some());

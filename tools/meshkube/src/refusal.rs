@@ -23,9 +23,17 @@ pub fn request(error: &kube::Error, server: &str, what: &str) -> Error {
         kube::Error::HyperError(error) => unreachable(error, server),
         kube::Error::ReadEvents(error) => unreachable(error, server),
         kube::Error::InferKubeconfig(error) => kubeconfig(error),
+        kube::Error::SerdeError(error) if error.is_eof() => Error::cluster(format!(
+            "cannot {what}: the answer of {server} ends too early"
+        ))
+        .hint("is that an API server, and does a proxy on the way cut or redirect its answers?"),
         kube::Error::SerdeError(_) => {
             Error::cluster(format!("cannot {what}: {server} answers with something else"))
                 .hint("is this the address of a Kubernetes API server?")
+        }
+        kube::Error::RustlsTls(error) => {
+            Error::cluster(format!("cannot {what}: {}", innermost(error)))
+                .hint("are the CA, the certificate and its key in the kubeconfig whole and right?")
         }
         other => Error::cluster(format!("cannot {what}: {}", kind(other))),
     }
@@ -54,8 +62,17 @@ fn refused(status: &Status, what: &str) -> Error {
     match status.code {
         401 => error.hint("the credentials in the kubeconfig are missing, expired or wrong"),
         403 => error.hint("ask for the right named above; kubectl auth can-i --list shows yours"),
-        _ => error,
+        // Whoever writes knows better what to say of fields that others own.
+        409 if is_of_managers(status) => error,
+        409 => error.hint("somebody changed it at the same time, or made it: run it again"),
+        429 | 500..=599 => error.hint("the API server is busy or ill: run it again in a while"),
+        _ => error.hint("kubectl with the same context shows whether the API server is well"),
     }
+}
+
+fn is_of_managers(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "FieldManagerConflict")
 }
 
 fn unreachable(error: &(dyn std::error::Error + 'static), server: &str) -> Error {
@@ -114,6 +131,33 @@ mod tests {
             error.message().text(),
             "the authentication command x failed with exit status: 1"
         );
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_is_told_from_another_one() {
+        let text = |answer: &str| {
+            let error = serde_json::from_str::<serde_json::Value>(answer).unwrap_err();
+            let error = request(&kube::Error::SerdeError(error), "https://h", "read a");
+            error.message().text().to_owned()
+        };
+        for cut in ["{\"a\": [1,", ""] {
+            assert_eq!(text(cut), "cannot read a: the answer of https://h ends too early");
+        }
+        assert_eq!(text("<html>"), "cannot read a: https://h answers with something else");
+    }
+
+    #[test]
+    fn every_refusal_has_a_next_step_but_for_fields_of_others() {
+        for code in [400, 401, 403, 404, 409, 410, 422, 429, 500, 503] {
+            let status = Status::failure("no", "No").with_code(code).boxed();
+            let error = request(&kube::Error::Api(status), "https://h", "read a");
+            assert_eq!(error.message().hints().len(), 1, "{code}");
+        }
+        let owned = serde_json::json!({"status": "Failure", "code": 409, "message": "conflict",
+            "details": {"causes": [{"reason": "FieldManagerConflict", "message": "", "field": ""}]}});
+        let owned: Status = serde_json::from_value(owned).unwrap();
+        let error = request(&kube::Error::Api(owned.boxed()), "https://h", "apply a");
+        assert!(error.message().hints().is_empty());
     }
 
     #[test]
