@@ -4,6 +4,7 @@
 //! counted as ignored and named together with what they lack; nothing here ever uses the
 //! clusters of the user's own kubeconfig.
 
+mod access;
 mod apply;
 mod capture;
 mod check;
@@ -77,6 +78,7 @@ fn main() {
         remote_secret::TESTS,
         secret_lint::TESTS,
         soak::TESTS,
+        access::TESTS,
         apply::TESTS,
         capture::TESTS,
         check::TESTS,
