@@ -1,7 +1,7 @@
 //! mesh-check on a joined mesh of API servers: it is silent; broken in ten ways, it names the
 //! cause first, the link that breaks, and the command that heals it.
 
-use crate::clusters::{DeadServer, shell_command, wait_for};
+use crate::clusters::{DeadServer, wait_for};
 use crate::testbed::Bed;
 use crate::{Needs, Test};
 use base64::Engine as _;
@@ -208,11 +208,8 @@ impl Mesh {
     }
 
     fn command(&self, script: &str) -> Command {
-        let mut command = shell_command();
-        command
-            .args(["-c", script])
-            .env("KUBECONFIG", self.bed.kubeconfig())
-            .current_dir(self.files.path());
+        let mut command = self.bed.shell(script);
+        command.current_dir(self.files.path());
         command
     }
 

@@ -1,12 +1,11 @@
 //! Five clusters of a test's own, one of whose API servers can be killed and started again.
 
-use crate::clusters::{DeadServer, RestartedServer, shell_command, wait_for};
+use crate::clusters::{DeadServer, RestartedServer, wait_for};
 use crate::testbed::Bed;
 use mesh_tests::{Ran, run};
 use serde_json::Value;
 use std::cell::Cell;
 use std::path::Path;
-use std::process::Command;
 
 /// They end with this value, and with this process.
 pub struct Five {
@@ -28,15 +27,9 @@ impl Five {
         self.bed.dir()
     }
 
-    fn command(&self, script: &str) -> Command {
-        let mut command = shell_command();
-        command.args(["-c", script]).env("KUBECONFIG", self.bed.kubeconfig());
-        command
-    }
-
     /// A shell command line that sees the five clusters and our programs.
     pub fn shell(&self, script: &str) -> Ran {
-        run(&mut self.command(script), "")
+        run(&mut self.bed.shell(script), "")
     }
 
     pub fn get(&self, context: &str, args: &[&str]) -> Value {
@@ -46,7 +39,7 @@ impl Five {
 
     /// Does something while a command line runs.
     pub fn while_it_runs(&self, script: &str, what: impl FnOnce(&Self)) -> Ran {
-        let mut command = self.command(script);
+        let mut command = self.bed.shell(script);
         let running = std::thread::spawn(move || run(&mut command, ""));
         what(self);
         running.join().expect("it ran")

@@ -1,6 +1,6 @@
 //! mesh-plan's scripts against API servers: they make a mesh, and take it apart.
 
-use crate::clusters::{shell_command, wait_for};
+use crate::clusters::wait_for;
 use crate::testbed::Bed;
 use crate::{Needs, Test};
 use mesh_tests::{Ran, run};
@@ -46,11 +46,8 @@ impl Clusters {
     }
 
     fn command(&self, script: &str) -> Command {
-        let mut command = shell_command();
-        command
-            .args(["-c", script])
-            .env("KUBECONFIG", self.bed.kubeconfig())
-            .current_dir(self.files.path());
+        let mut command = self.bed.shell(script);
+        command.current_dir(self.files.path());
         command
     }
 

@@ -3,9 +3,8 @@
 use crate::stand_in::StandIn;
 use crate::testbed::Bed;
 use crate::{Needs, Test};
-use mesh_tests::{Ran, program_dir, root, run};
+use mesh_tests::{Ran, root, run};
 use std::path::Path;
-use std::process::Command;
 
 pub const TESTS: &[Test] =
     &[("readme_recipes_run_as_printed", Needs::ClustersAndGcloud, recipes_run)];
@@ -46,14 +45,13 @@ fn recipes() -> Vec<String> {
 }
 
 fn shell(bed: &Bed, stand_in: &StandIn, dir: &Path, script: &str) -> Ran {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", script])
-        .current_dir(dir)
-        .env("PATH", format!("{}:{path}", program_dir().display()))
-        .env("KUBECONFIG", bed.kubeconfig())
-        .envs([("A", "cluster1"), ("B", "cluster2"), ("C", "cluster3"), ("IP", "192.0.2.9")]);
+    let mut shell = bed.shell(script);
+    shell.current_dir(dir).envs([
+        ("A", "cluster1"),
+        ("B", "cluster2"),
+        ("C", "cluster3"),
+        ("IP", "192.0.2.9"),
+    ]);
     run(stand_in.set(&mut shell), "")
 }
 

@@ -2,7 +2,7 @@
 //! killed: after each round the mesh is what the last command asked for, at the end nothing is
 //! left over.
 
-use crate::clusters::{DeadServer, RestartedServer, api_server, shell_command, wait_for};
+use crate::clusters::{DeadServer, RestartedServer, api_server, wait_for};
 use crate::testbed::Bed;
 use crate::{Needs, Test};
 use mesh_tests::{Ran, run};
@@ -98,9 +98,7 @@ impl Mesh {
     }
 
     fn shell(&self, script: &str) -> Ran {
-        let mut shell = shell_command();
-        shell.args(["-c", script]).env("KUBECONFIG", self.bed.kubeconfig());
-        run(&mut shell, "")
+        run(&mut self.bed.shell(script), "")
     }
 
     /// The command of a step; `apply` is what runs mesh-apply.

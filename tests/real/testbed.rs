@@ -1,6 +1,6 @@
 //! scripts/testbed: its nodes run pods, and what it starts, it ends.
 
-use crate::clusters::{unique, wait_for};
+use crate::clusters::{shell_command, unique, wait_for};
 use crate::{Needs, Test};
 use mesh_tests::{Ran, root, run};
 use serde_json::Value;
@@ -73,6 +73,13 @@ impl Bed {
 
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir.join("kubeconfig")
+    }
+
+    /// A shell command line that sees these clusters and our programs.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut shell = shell_command();
+        shell.args(["-c", script]).env("KUBECONFIG", self.kubeconfig());
+        shell
     }
 }
 
