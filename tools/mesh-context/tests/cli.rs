@@ -292,7 +292,7 @@ fn what_is_no_kubeconfig_is_refused_and_never_shown() {
         ("", "stdin: is empty"),
         ("{\"kind\":\"Pod\"}", "stdin: document 1: is no kubeconfig but a Pod"),
         ("{\"a\":1}", "stdin: document 1: is no kubeconfig"),
-        ("kind: Config\nkind: Config\n", "stdin: document 1: is not YAML"),
+        ("kind: Config\nkind: Config\n", "stdin: document 1: has the key \"kind\" twice"),
         ("users: [{name: u}, {name: u}]", "stdin: document 1: .users: has two entries named \"u\""),
         ("users: [{name: u, user: secret}]", "invalid type: string"),
         ("contexts: [{name: c, context: {cluster: [secret]}}]", "stdin: document 1: .contexts[0]"),

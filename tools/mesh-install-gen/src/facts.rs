@@ -3,9 +3,10 @@
 
 use crate::TrustDomain;
 use meshcore::cluster::Cluster;
+use meshcore::input::decode;
 use meshcore::{Error, Result};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The optional fields, checked.
@@ -46,10 +47,8 @@ impl Facts {
     /// Reads them out of what meshcore keeps of a record.
     pub fn of(cluster: &Cluster) -> Result<Self> {
         let place = format!("cluster {}", cluster.label());
-        let fields: Fields = serde_path_to_error::deserialize(Value::Object(cluster.other.clone()))
-            .map_err(|error| {
-                Error::data(error.inner().to_string()).at(format!("{place}: .{}", error.path()))
-            })?;
+        let json = json!(cluster.other).to_string();
+        let fields: Fields = decode(&json).map_err(|error| error.into_error().at(&place))?;
         let parse = |text: &String| {
             text.parse().map_err(|reason| {
                 Error::data(format!("{text:?}: {reason}")).at(format!("{place}: .trustDomain"))
@@ -74,7 +73,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::Value;
 
     fn facts(other: Value) -> Result<Facts> {
         let Value::Object(other) = other else { panic!("an object") };

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::statistics::{as_f64, floor};
+use meshcore::input::FieldError;
 use meshcore::{Error, Result};
 use serde::{Deserialize, Deserializer, de};
 use std::borrow::Cow;
@@ -135,9 +136,9 @@ impl<'a> Record<'a> {
         match serde_json::from_str::<Fields<'_>>(json) {
             Ok(fields) if fields.api_version.starts_with("meshutils/") => Some(fields.record()),
             Ok(_) => None,
-            Err(_) => {
+            Err(error) => {
                 let head = serde_json::from_str::<Head<'_>>(json).ok()?;
-                head.api_version.starts_with("meshutils/").then(|| Err(refuse(&head, json)))
+                head.api_version.starts_with("meshutils/").then(|| Err(refuse(&head, json, &error)))
             }
         }
     }
@@ -170,19 +171,11 @@ impl<'a> Fields<'a> {
 }
 
 /// Why an object of the meshutils is no record.
-fn refuse(head: &Head<'_>, json: &str) -> Error {
+fn refuse(head: &Head<'_>, json: &str, error: &serde_json::Error) -> Error {
     if head.api_version != API_VERSION || !["Reply", "Event"].contains(&&*head.kind) {
         return no_record(&head.api_version, &head.kind);
     }
-    // Keeping track of the path costs as much again: only an error is worth that.
-    let mut reader = serde_json::Deserializer::from_str(json);
-    match serde_path_to_error::deserialize::<_, Fields<'_>>(&mut reader) {
-        Ok(_) => Error::data("has something after it"),
-        Err(error) => {
-            let path = format!(".{}", error.path());
-            Error::data(error.into_inner().to_string()).at(path)
-        }
-    }
+    FieldError::new::<Fields<'_>>(json, error).into_error()
 }
 
 fn no_record(version: &str, kind: &str) -> Error {
@@ -246,9 +239,12 @@ mod tests {
         let wrong = |field: &str| {
             message(&format!(r#"{{"apiVersion":"meshutils/v1alpha1","kind":"Reply",{field}}}"#))
         };
-        assert!(wrong(r#""latency":"fast""#).starts_with(".latency: invalid type"));
-        assert!(wrong(r#""elapsed":-1"#).starts_with(".elapsed: is no time"));
-        assert!(wrong(r#""status":70000"#).starts_with(".status: invalid value"));
+        let no_text = "invalid type: string, expected f64";
+        assert_eq!(wrong(r#""latency":"fast""#), format!(".latency: {no_text}"));
+        let no_time = "is no time in seconds since a beginning";
+        assert_eq!(wrong(r#""elapsed":-1"#), format!(".elapsed: {no_time}"));
+        assert_eq!(wrong(r#""elapsed":-1,"x":[]"#), format!(".elapsed: {no_time}"));
+        assert_eq!(wrong(r#""status":70000"#), ".status: invalid value: integer, expected u16");
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 use super::subnet::{Subnet, Subnets};
 use super::{AuthorizedBlock, AuthorizedNetworks, Endpoint, EndpointKind, Provider, RangeKind};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields that matter to a mesh. The service leaves out what is not set.
@@ -35,6 +36,25 @@ pub(super) struct Cluster {
     #[serde(default)]
     control_plane_endpoints_config: ControlPlaneEndpointsConfig,
     master_authorized_networks_config: Option<AuthorizedNetworksConfig>,
+    /// It has none.
+    kind: Option<IgnoredAny>,
+}
+
+/// A cluster that shows by itself that it is nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Cluster")]
+pub(super) struct CertainCluster(pub Box<Cluster>);
+
+impl TryFrom<Cluster> for CertainCluster {
+    type Error = &'static str;
+
+    fn try_from(cluster: Cluster) -> Result<Self, Self::Error> {
+        if cluster.kind.is_none() && cluster.cluster_ipv4_cidr.is_some() {
+            Ok(Self(Box::new(cluster)))
+        } else {
+            Err("may be something else")
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

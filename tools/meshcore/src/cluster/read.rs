@@ -33,6 +33,12 @@ pub fn read_with(
     let mut subnets = Subnets::default();
     let mut described = Vec::new();
     for source in sources {
+        // What gcloud lists is the longest by far.
+        if let Some(clusters) = source.array_of::<gke::CertainCluster>() {
+            let placed = clusters.into_iter();
+            described.extend(placed.map(|(place, cluster)| (place, Description::Gke(cluster.0))));
+            continue;
+        }
         let mut objects = plain::Objects::default();
         for document in source.documents()? {
             let place = document.place().to_owned();
@@ -218,6 +224,27 @@ mod tests {
                 ("10.128.0.0/20", RangeKind::Node)
             ]
         );
+    }
+
+    #[test]
+    fn an_array_of_gke_clusters_is_read_as_one_by_one() {
+        let cluster = |name: &str, kind: &str| {
+            format!(
+                r#"{{"name": "{name}", "clusterIpv4Cidr": "10.4.0.0/14", {kind} "networkConfig":
+                {{"subnetwork": "s"}}, "ipAllocationPolicy": {{"additionalPodRangesConfig":
+                {{"podRangeNames": ["more"]}}}}}}"#
+            )
+        };
+        let all = [cluster("a", ""), cluster("b", "")].join(",");
+        let [at_once, by_one] =
+            [format!("[{all}]"), format!("[{all},null]")].map(|text| read_text(&text).unwrap());
+        assert_eq!(at_once.clusters, by_one.clusters);
+        assert_eq!(at_once.warnings, by_one.warnings);
+        assert!(at_once.warnings[1].text().starts_with("lab.json: document 1: [1]: cluster b has"));
+        let other = read_text(&format!("[{all},{}]", cluster("c", r#""kind": "Cluster","#)));
+        assert_eq!(other.unwrap().clusters.len(), 3);
+        let other = read_text(&format!("[{all},{{\"name\": \"c\"}}]"));
+        assert!(other.unwrap_err().message().text().contains("document 1: [2]: is no description"));
     }
 
     #[test]
