@@ -9,8 +9,15 @@
 //! - what is new goes over nothing that is there, but an empty folder, and is taken back when
 //!   a later part cannot be put in place;
 //! - what replaces a file comes after all that is new. A link is replaced and not followed.
+//!
+//! A signal that ends the process waits until nothing lies beside its place (`hold`). Only after
+//! SIGKILL, or when the machine stops, such a file may stay, its owner's alone. The next run does
+//! not remove it: the process of that number may be alive in another container.
+
+mod hold;
 
 use crate::{Error, Result};
+use hold::Hold;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -52,6 +59,8 @@ pub struct Stage {
     waiting: Vec<Waiting>,
     /// Folders that were made on the way, outermost first.
     made: Vec<PathBuf>,
+    /// It goes after all that is cleared away.
+    _hold: Hold,
 }
 
 struct Waiting {
@@ -139,6 +148,7 @@ impl Stage {
     /// Puts everything into its place, or nothing: only of several replacements those before
     /// one that fails stay.
     pub fn commit(mut self) -> Result<()> {
+        self.heed_signals();
         self.waiting.sort_by_key(|waiting| waiting.put == Put::Replacement);
         for (done, Waiting { temporary, place, put }) in self.waiting.iter().enumerate() {
             let result = match put {
@@ -173,6 +183,7 @@ impl Stage {
         put: Put,
         make: impl Fn(&Path) -> io::Result<T>,
     ) -> Result<(T, PathBuf)> {
+        self.heed_signals();
         let parent = parent(place);
         self.make_folders(parent).map_err(|error| failed(parent, &error))?;
         let name = place.file_name().unwrap_or_default().to_string_lossy();
@@ -195,6 +206,21 @@ impl Stage {
         }
     }
 
+    /// What is put here may take long to make: a signal that came meanwhile waits no longer.
+    fn heed_signals(&mut self) {
+        if hold::has_one() {
+            self.clear();
+            hold::let_go();
+        }
+    }
+
+    /// Removes what is not in its place.
+    fn clear(&mut self) {
+        self.waiting.drain(..).for_each(|waiting| remove(&waiting.temporary));
+        // One that holds something else by now stays.
+        self.made.drain(..).rev().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+
     fn make_folders(&mut self, folder: &Path) -> io::Result<()> {
         let missing: Vec<&Path> = folder
             .ancestors()
@@ -210,9 +236,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.waiting.iter().for_each(|waiting| remove(&waiting.temporary));
-        // One that holds something else by now stays.
-        self.made.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+        self.clear();
     }
 }
 
@@ -253,5 +277,7 @@ fn failed(path: &Path, error: &io::Error) -> Error {
     Error::data(error.to_string()).at(path.display()).hint("nothing was written")
 }
 
+#[cfg(test)]
+mod signals;
 #[cfg(test)]
 mod tests;
