@@ -56,7 +56,7 @@ pub async fn request(
     if let Some(warning) = shortened(ttl, expires - issued) {
         warn(warning.at(at));
     }
-    Ok(Credential { token: status.token, ca: None, expiry: Expiry::new(issued, expires) })
+    Ok(Credential { token: status.token.into(), ca: None, expiry: Expiry::new(issued, expires) })
 }
 
 /// What to say of a token that is given for `seconds` and was asked for `ttl`.

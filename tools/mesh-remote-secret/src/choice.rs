@@ -3,6 +3,7 @@
 use crate::expiry::{Claims, Expiry};
 use meshkube::k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use meshkube::kube::ResourceExt as _;
+use zeroize::Zeroizing;
 
 /// The type of Secrets that the token controller fills in.
 pub const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
@@ -14,7 +15,7 @@ const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
 #[derive(Clone)]
 pub struct Credential {
     /// The bearer token.
-    pub token: String,
+    pub token: Zeroizing<String>,
     /// The cluster's CA as PEM, where it is known.
     pub ca: Option<Vec<u8>>,
     /// How long the token is good for.
@@ -149,7 +150,7 @@ pub fn filled(secret: &Secret) -> Option<Credential> {
     let part = |key: &str| data.get(key).map(|value| value.0.clone()).filter(|v| !v.is_empty());
     let token = String::from_utf8(part("token")?).ok()?;
     let expiry = Claims::of(&token).and_then(|claims| claims.expiry());
-    Some(Credential { token, ca: Some(part("ca.crt")?), expiry })
+    Some(Credential { token: token.into(), ca: Some(part("ca.crt")?), expiry })
 }
 
 #[cfg(test)]

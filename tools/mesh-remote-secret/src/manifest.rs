@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::{Server, yaml};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 /// What a remote Secret is made of. There is no `Debug`: it holds the token.
 pub struct RemoteSecret {
@@ -34,7 +35,7 @@ pub struct RemoteSecret {
 /// Who istiod is to the API server. No `Debug`: it holds the token.
 pub enum User {
     /// Whoever has this token of a service account.
-    Token(String),
+    Token(Zeroizing<String>),
     /// Whoever an authentication provider says.
     Plugin(Plugin),
 }
@@ -111,7 +112,7 @@ impl RemoteSecret {
             cluster["proxy-url"] = json!(proxy_url);
         }
         let user = match &self.user {
-            User::Token(token) => json!({"token": token}),
+            User::Token(token) => json!({"token": **token}),
             User::Plugin(plugin) => json!({"auth-provider": plugin.auth_provider()}),
         };
         json!({
@@ -137,7 +138,7 @@ mod tests {
             tls_server_name: None,
             proxy_url: None,
             authority: Authority::Certificates(b"CA".to_vec()),
-            user: User::Token("t0ken".to_owned()),
+            user: User::Token("t0ken".to_owned().into()),
             expiry: None,
         }
     }

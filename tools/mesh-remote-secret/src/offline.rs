@@ -69,7 +69,7 @@ pub fn read(document: &Document<'_>) -> Result<Option<TokenSecret>> {
     Ok(Some(TokenSecret {
         place: document.place().to_owned(),
         account: annotations.remove(ACCOUNT_NAME).unwrap_or_default(),
-        credential: Credential { token, ca, expiry },
+        credential: Credential { token: token.into(), ca, expiry },
     }))
 }
 
@@ -96,7 +96,7 @@ mod tests {
     fn token_and_ca_are_read() {
         let secret = read_json(&token_secret()).unwrap().unwrap();
         assert_eq!(secret.account, "reader");
-        assert_eq!(secret.credential.token, "hush");
+        assert_eq!(*secret.credential.token, "hush");
         assert_eq!(secret.credential.ca.unwrap(), b"CA");
         assert_eq!(secret.credential.expiry, None);
         assert!(read_json(&json!({"kind": "ConfigMap"})).unwrap().is_none());

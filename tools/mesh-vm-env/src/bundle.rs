@@ -3,6 +3,7 @@
 use meshcore::folder::{File, Mode};
 use std::collections::BTreeMap;
 use tar::{Builder, EntryType, Header};
+use zeroize::Zeroizing;
 
 /// Environment of the agent.
 pub const CLUSTER_ENV: &str = "cluster.env";
@@ -17,16 +18,16 @@ pub const ROOT_CERT: &str = "root-cert.pem";
 
 /// Files by name. No `Debug`: one is a secret.
 #[derive(Default)]
-pub struct Bundle(BTreeMap<&'static str, (Mode, String)>);
+pub struct Bundle(BTreeMap<&'static str, (Mode, Zeroizing<String>)>);
 
 impl Bundle {
     /// Adds a file that everybody may read.
     pub fn add(&mut self, name: &'static str, text: String) {
-        self.0.insert(name, (Mode::Public, text));
+        self.0.insert(name, (Mode::Public, text.into()));
     }
 
     /// Adds a file for its owner alone.
-    pub fn add_secret(&mut self, name: &'static str, text: String) {
+    pub fn add_secret(&mut self, name: &'static str, text: Zeroizing<String>) {
         self.0.insert(name, (Mode::Secret, text));
     }
 
@@ -69,7 +70,7 @@ mod tests {
 
     fn bundle() -> Bundle {
         let mut bundle = Bundle::default();
-        bundle.add_secret(TOKEN, "t\u{e9}\0".repeat(300));
+        bundle.add_secret(TOKEN, "t\u{e9}\0".repeat(300).into());
         bundle.add(HOSTS, "h\n".to_owned());
         bundle.add(CLUSTER_ENV, String::new());
         bundle

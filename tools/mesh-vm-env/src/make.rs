@@ -20,6 +20,7 @@ use meshpki::{Certificate, sample};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// The config map of every namespace that istiod looks after.
 const ROOT_MAP: &str = "istio-ca-root-cert";
@@ -273,7 +274,11 @@ impl Maker<'_> {
     }
 
     /// The token; `None` where none is wanted.
-    async fn token(&self, account: (&str, &str), audience: &str) -> Result<Option<String>> {
+    async fn token(
+        &self,
+        account: (&str, &str),
+        audience: &str,
+    ) -> Result<Option<Zeroizing<String>>> {
         let flags = &self.args.token;
         let (namespace, name) = account;
         if flags.no_token {
@@ -282,6 +287,7 @@ impl Maker<'_> {
         if let Some(file) = &flags.token_file {
             let place = file.display().to_string();
             let text = std::fs::read_to_string(file)
+                .map(Zeroizing::new)
                 .map_err(|error| Error::data(error.to_string()).at(&place))?;
             let token = text.trim();
             let wanted_account = format!("{namespace}/{name}");
@@ -291,7 +297,7 @@ impl Maker<'_> {
                 Some(fault) => Err(Error::data(format!("the token {}", fault.text(wanted)))
                     .at(place)
                     .hint(create_token(account, audience))),
-                None => Ok(Some(token.to_owned())),
+                None => Ok(Some(token.to_owned().into())),
             };
         }
         let Some(cluster) = &self.site.cluster else {
