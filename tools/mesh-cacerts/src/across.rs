@@ -8,6 +8,7 @@ use crate::object::{CACERTS, ROOT_MAP};
 use crate::parsed::{Bundle, Parsed};
 use crate::subject::{Restart, new_root, of_clusters};
 use meshcore::finding::Finding;
+use meshcore::shell::command_line;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,11 +174,9 @@ fn not_taken_up(read: &Read<'_>) -> Option<Finding> {
          {CACERTS}: istiod has not been restarted since",
         read.name
     );
-    let fix = format!(
-        "kubectl --context {} rollout restart deployment -l app=istiod -n {}",
-        meshcore::shell::command_line([read.name]),
-        read.sets[0].set.namespace.as_deref().unwrap_or("istio-system"),
-    );
+    let namespace = read.sets[0].set.namespace.as_deref().unwrap_or("istio-system");
+    let restart = ["rollout", "restart", "deployment", "-l", "app=istiod", "-n", namespace];
+    let fix = command_line(["kubectl", "--context", read.name].into_iter().chain(restart));
     let evidence = json!({"namespaces": others});
     let object = format!("{first}/{ROOT_MAP}");
     let fix = (Restart::Proxies, fix);

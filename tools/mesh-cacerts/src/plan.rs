@@ -136,7 +136,7 @@ impl Commands<'_> {
         let lines = |(namespace, names): (&str, Vec<&str>)| {
             let in_each =
                 |command: &str| format!("for c in {}; do {command}; done", command_line(&names));
-            let kubectl = format!("kubectl --context \"$c\" -n {}", command_line([namespace]));
+            let kubectl = format!("kubectl --context=\"$c\" {}", command_line(["-n", namespace]));
             let mut verify = vec!["mesh-cacerts", "verify", "--only", "MESH0534"];
             verify.extend(names.iter().flat_map(|name| ["--cluster", name]));
             [
@@ -150,9 +150,9 @@ impl Commands<'_> {
                     command_line(verify)
                 ),
                 in_each(
-                    "kubectl --context \"$c\" get pods -A -l security.istio.io/tlsMode=istio \
+                    "kubectl --context=\"$c\" get pods -A -l security.istio.io/tlsMode=istio \
                      -o 'jsonpath={range .items[*]}{.metadata.namespace}{\"\\n\"}{end}' | sort -u | \
-                     xargs -n 1 kubectl --context \"$c\" rollout restart \
+                     xargs -n 1 kubectl --context=\"$c\" rollout restart \
                      deployment,statefulset,daemonset -l 'app!=istiod' -n",
                 ),
             ]
@@ -213,10 +213,10 @@ impl Commands<'_> {
 /// What prints the CA and the published roots of clusters, in their order.
 fn read(namespace: &str, names: &[&str]) -> String {
     format!(
-        "for c in {}; do kubectl --context \"$c\" -n {} get secret/cacerts secret/istio-ca-secret \
+        "for c in {}; do kubectl --context=\"$c\" {} get secret/cacerts secret/istio-ca-secret \
          configmap/istio-ca-root-cert --ignore-not-found -o json; done",
         command_line(names),
-        command_line([namespace])
+        command_line(["-n", namespace])
     )
 }
 

@@ -3,7 +3,7 @@
 use crate::found::FileSet;
 use meshcore::check::Check;
 use meshcore::finding::Finding;
-use meshcore::shell::command_line;
+use meshcore::shell::{self, command_line};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -67,7 +67,7 @@ impl Subject<'_> {
         }
         let mut init = vec!["mesh-cacerts", "init", "--root-dir", "DIR", "--cluster", self.cluster];
         let Some(namespace) = &self.set.namespace else {
-            let remove = command_line(["rm", "-r", &self.set.object]);
+            let remove = command_line(["rm", "-r", &shell::path(&self.set.object)]);
             init.extend(["--out", "OUT"]);
             return (Restart::None, format!("{remove}; {}", command_line(init)));
         };

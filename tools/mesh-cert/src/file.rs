@@ -1,6 +1,6 @@
 //! Reading PEM files, and who else can read a key.
 
-use meshcore::shell::command_line;
+use meshcore::shell;
 use meshcore::{Error, Result};
 use std::fs::File;
 use std::io::Read as _;
@@ -46,5 +46,5 @@ pub(crate) fn read_key(path: &Path) -> Result<Zeroizing<String>> {
 
 /// The command that makes a file its owner's alone.
 pub(crate) fn close(path: &Path) -> String {
-    command_line(["chmod", "600", &path.display().to_string()])
+    shell::command_line(["chmod", "600", &shell::path(&path.display().to_string())])
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 use meshcore::cluster::{self, Cluster, Merged, RecordFormat};
 use meshcore::finding::{self, Finding, FindingFormat, Severity};
 use meshcore::input::{Document, Input};
-use meshcore::{Console, Error, Message, Outcome, Result};
+use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -186,7 +186,13 @@ fn label_commands(clusters: &[Cluster]) -> Result<Outcome> {
                 .at(format!("cluster {}", cluster.label()))
                 .hint("give --project-number, or feed in gcloud projects describe --format=json")
         })?;
-        output.extend(label_command(cluster, mesh_id).map(|line| line + "\n"));
+        if let Some(line) = label_command(cluster, mesh_id) {
+            // gcloud would take it for a flag.
+            DnsLabel::parse(&cluster.name).map_err(|reason| {
+                Error::data(format!("the name {:?} of a GKE cluster {reason}", cluster.name))
+            })?;
+            output += &(line + "\n");
+        }
     }
     Ok(Outcome::done(output))
 }

@@ -2,7 +2,7 @@
 
 use crate::Target;
 use crate::nodes::SELECTOR;
-use meshcore::Message;
+use meshcore::{Message, shell};
 
 /// Why there is no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +59,9 @@ impl Reason {
         let Target { namespace, name } = service;
         let say = |text: String| Message::new(format!("service {service} {text}"));
         let annotate = |text: String| {
-            say(text).hint(format!(
-                "choose nodes: kubectl annotate service {name} -n {namespace} '{SELECTOR}={{}}'"
-            ))
+            let selector = format!("{SELECTOR}={{}}");
+            let annotate = ["kubectl", "annotate", "service", name, "-n", namespace, &selector];
+            say(text).hint(format!("choose nodes: {}", shell::command_line(annotate)))
         };
         match self {
             Self::Missing => Message::new(format!("there is no service {service}"))
@@ -81,9 +81,9 @@ impl Reason {
                 "is of type NodePort and has no annotation {SELECTOR}: istiod takes no node for it"
             )),
             Self::NoNodeAddress { known: 0, .. } => {
-                say("is of type NodePort, and no node is known".to_owned()).hint(format!(
-                    "give the nodes, too: kubectl get services,nodes -n {namespace} -o json"
-                ))
+                let get = ["kubectl", "get", "services,nodes", "-n", namespace, "-o", "json"];
+                say("is of type NodePort, and no node is known".to_owned())
+                    .hint(format!("give the nodes, too: {}", shell::command_line(get)))
             }
             Self::NoNodeAddress { known, selected: 0 } => {
                 annotate(format!("is of type NodePort, and {SELECTOR} fits none of {known} nodes"))

@@ -15,7 +15,7 @@ use crate::proxy::Proxy;
 use crate::token::{self, Fault, Wanted};
 use found::{CERT_CHAIN, KEY, is_secret};
 use meshcore::finding::Finding;
-use meshcore::shell;
+use meshcore::{is_qualified_name, shell};
 use report::Report;
 use serde_json::json;
 use variables::Variables;
@@ -97,7 +97,7 @@ fn files(found: &Found, recipe: Recipe, report: &mut Report<'_>) {
         let mode = format!("{:04o}", entry.mode);
         let evidence = json!({"mode": mode});
         let path = report.path(name);
-        let chmod = |mode| shell::command_line(["chmod", mode, path.as_str()]);
+        let chmod = |mode| shell::command_line(["chmod", mode, &shell::path(&path)]);
         if let Err(reason) = &entry.text {
             report.find(table::UNREADABLE, name, reason, json!({}), "mesh-vm-env makes it again");
         }
@@ -150,7 +150,8 @@ fn judge_token(text: &str, variables: &Variables, policy: Policy<'_>, report: &m
     let audience = policy.audience;
     let wanted = Wanted { audience, account: account.as_deref(), at: policy.at };
     let fix = match variables.get("ISTIO_NAMESPACE").zip(variables.get("SERVICE_ACCOUNT")) {
-        Some((namespace, name)) => {
+        // kubectl would take another for a flag.
+        Some((namespace, name)) if is_qualified_name(name) => {
             let create =
                 ["kubectl", "create", "token", name, "-n", namespace, "--audience", audience];
             format!(
@@ -159,7 +160,7 @@ fn judge_token(text: &str, variables: &Variables, policy: Policy<'_>, report: &m
                 shell::command_line([report.path(TOKEN)])
             )
         }
-        None => "mesh-vm-env gets another".to_owned(),
+        _ => "mesh-vm-env gets another".to_owned(),
     };
     // The agent takes off white space.
     for fault in token::faults(text.trim(), wanted) {

@@ -3,13 +3,14 @@
 use crate::given::{ConfigMap, Given};
 use crate::group::{Group, Manifest};
 use crate::token::Claims;
-use meshcore::{Error, Message, Result};
+use meshcore::{Error, Message, Result, shell};
 use meshkube::Connection;
 use meshkube::k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use meshkube::k8s_openapi::api::core::v1::{self, Service, ServiceAccount};
 use meshkube::kube::api::{Api, ApiResource, DynamicObject, PostParams};
 use meshkube::kube::core::GroupVersionKind;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A cluster, and what the user gives besides.
 pub struct Site {
@@ -22,7 +23,7 @@ pub struct Site {
 /// A token that was made.
 pub struct Issued {
     /// The token.
-    pub token: String,
+    pub token: Zeroizing<String>,
     /// When it ends, in seconds since 1970.
     pub expires: i64,
 }
@@ -146,7 +147,8 @@ pub async fn request_token(
         .await
         .map_err(|error| {
             if error.message().text().contains("not found") {
-                error.hint(format!("make it: kubectl create serviceaccount {name} -n {namespace}"))
+                let make = ["kubectl", "create", "serviceaccount", name, "-n", namespace];
+                error.hint(format!("make it: {}", shell::command_line(make)))
             } else {
                 error
             }
@@ -164,7 +166,7 @@ pub async fn request_token(
         warn(&Message::new(text).hint(hint).at(at));
     }
     let expires = status.expiration_timestamp.0.as_second();
-    Ok(Issued { token: status.token, expires })
+    Ok(Issued { token: status.token.into(), expires })
 }
 
 #[cfg(test)]

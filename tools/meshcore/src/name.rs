@@ -1,5 +1,7 @@
 //! Names as Kubernetes checks them.
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -87,6 +89,24 @@ pub fn is_secret_key(text: &str) -> bool {
         && !text.starts_with("..")
 }
 
+/// The name of an object, as documents of the API have it. No API server knows one that would be
+/// two segments of a path, or a flag in a command line; nor does what is made of a name here.
+pub fn object_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    if name.starts_with('-') || name.contains(['/', '%']) {
+        let text = format!("{name:?} is no name of an object: no '/', no '%', no '-' at its start");
+        return Err(D::Error::custom(text));
+    }
+    Ok(name)
+}
+
+/// The namespace of an object, which may be left out.
+pub fn object_namespace<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Name(#[serde(deserialize_with = "object_name")] String);
+    Ok(Option::<Name>::deserialize(from)?.map(|Name(name)| name))
+}
+
 fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-_.".contains(&b)
 }
@@ -107,6 +127,30 @@ impl fmt::Display for DnsLabel {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn names_of_objects_are_neither_paths_nor_flags() {
+        #[derive(Debug, Deserialize)]
+        struct Meta {
+            #[serde(deserialize_with = "object_name")]
+            name: String,
+            #[serde(default, deserialize_with = "object_namespace")]
+            namespace: Option<String>,
+        }
+        let read = |text: &str| serde_json::from_str::<Meta>(text);
+        let meta = read(r#"{"name": "system:a-b.c", "namespace": null}"#).unwrap();
+        assert_eq!((meta.name.as_str(), meta.namespace), ("system:a-b.c", None));
+        assert_eq!(
+            read(r#"{"name": "a", "namespace": "n"}"#).unwrap().namespace.as_deref(),
+            Some("n")
+        );
+        for wrong in
+            [r#"{"name": "--all"}"#, r#"{"name": "a/b"}"#, r#"{"name": "a", "namespace": "-n"}"#]
+        {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains("no name of an object"), "{error}");
+        }
+    }
 
     #[test]
     fn names_are_dns_labels() {

@@ -2,10 +2,55 @@
 
 use crate::is_treacherous;
 
-/// Joins words into a line for `sh`, quoting what the shell could take for something else.
+/// Flags of the programs that are called whose value may be any text. All of them take it after
+/// `=`, too; clap, which ours have, takes what begins with a dash only so.
+const OF_ANY_TEXT: [&str; 13] = [
+    "--cluster",
+    "--context",
+    "--kube-context",
+    "--kubeconfig",
+    "--leave",
+    "--name",
+    "--namespace",
+    "--network",
+    "--organization",
+    "--out",
+    "--rev",
+    "--root-dir",
+    "-n",
+];
+
+/// Joins words into a line for `sh`, quoting what the shell could take for something else. The
+/// value of a flag is never taken for another flag.
 #[must_use]
 pub fn command_line<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
-    words.into_iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
+    let mut line: Vec<String> = Vec::new();
+    let mut flag = None;
+    for word in words {
+        let word = word.as_ref();
+        match flag.take() {
+            Some(flag) if could_be_flag(word) => {
+                line.pop();
+                line.push(quote(&format!("{flag}={word}")));
+            }
+            _ => {
+                line.push(quote(word));
+                flag = OF_ANY_TEXT.into_iter().find(|flag| *flag == word);
+            }
+        }
+    }
+    line.join(" ")
+}
+
+/// A path as an operand of a program that would take one with a dash for a flag.
+#[must_use]
+pub fn path(path: &str) -> String {
+    if could_be_flag(path) { format!("./{path}") } else { path.to_owned() }
+}
+
+fn could_be_flag(word: &str) -> bool {
+    // By itself it is standard input, or a name.
+    word.len() > 1 && word.starts_with('-')
 }
 
 fn quote(word: &str) -> String {
@@ -58,6 +103,17 @@ mod tests {
             "'it'\\''s' '$(x)' '~' \"$(printf 'a\\012b')\""
         );
         assert_eq!(command_line(["a=b", "=b"]), "a=b '=b'");
+    }
+
+    #[test]
+    fn names_are_no_flags() {
+        let words =
+            ["kubectl", "--context", "--all", "get", "-n", "-A", "-f", "-", "--context", "-"];
+        let line = "kubectl --context=--all get -n=-A -f - --context -";
+        assert_eq!(command_line(words), line);
+        let odd = ["x", "--context", "--context", "--name", "-a b", "--quiet", "--name"];
+        assert_eq!(command_line(odd), "x --context=--context '--name=-a b' --quiet --name");
+        assert_eq!((path("-a"), path("a")), ("./-a".to_owned(), "a".to_owned()));
     }
 
     #[test]

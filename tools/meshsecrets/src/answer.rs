@@ -121,7 +121,8 @@ fn missing(remote: Remote<'_>, denied: &[Right]) -> Option<Finding> {
     let text = format!("it may not {}: istiod would wait for them in vain", rights.join("; "));
     let account = JwtClaims::read(&remote.user.token).and_then(|claims| claims.account);
     let fix = match account {
-        Some(account) => {
+        // kubectl would take another for a flag.
+        Some(account) if !account.name.starts_with('-') => {
             let role = format!("istio-reader-clusterrole-{}", remote.subject.system_namespace);
             command_line([
                 "kubectl",
@@ -134,7 +135,7 @@ fn missing(remote: Remote<'_>, denied: &[Right]) -> Option<Finding> {
                 &format!("--serviceaccount={}:{}", account.namespace, account.name),
             ])
         }
-        None => remote.subject.make_again(&["--create-service-account"]),
+        _ => remote.subject.make_again(&["--create-service-account"]),
     };
     Some(remote.subject.finding(check::RIGHT_MISSING, &text, json!({"missing": rights}), fix))
 }

@@ -2,6 +2,7 @@
 
 use meshcore::credentials::{Kubeconfig, decode_base64};
 use meshcore::input::null_as_default;
+use meshcore::{object_name, object_namespace};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -54,7 +55,9 @@ pub struct Manifest {
 
 #[derive(Deserialize)]
 struct Metadata {
+    #[serde(deserialize_with = "object_name")]
     name: String,
+    #[serde(default, deserialize_with = "object_namespace")]
     namespace: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     labels: BTreeMap<String, String>,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use meshcore::input::null_as_default;
 use meshcore::jwt::JwtClaims;
 use meshcore::selector::Labels;
+use meshcore::{object_name, object_namespace};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::HashSet;
@@ -72,8 +73,9 @@ impl Meta {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RawMeta {
+    #[serde(deserialize_with = "object_name")]
     pub name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_namespace")]
     pub namespace: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     pub labels: Labels,

@@ -11,8 +11,7 @@ use std::process::Command;
 const KUBECTL: &str = r#"#!/bin/sh
 set -eu
 echo "kubectl $*" >> log
-[ "$1" = --context ]
-cd "clusters/$2"
+cd "clusters/${1#--context=}"
 case "$*" in
 *" get secret/cacerts secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json")
     printf -- '---\nkind: List\nitems:\n'
@@ -84,7 +83,7 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
             format!("mesh-cacerts init -q --key ecdsa-p256 --cluster {cluster} | mesh-apply");
         shell(dir.path(), &init);
     }
-    let read = "for c in west east; do kubectl --context $c -n istio-system get secret/cacerts \
+    let read = "for c in west east; do kubectl --context=$c -n istio-system get secret/cacerts \
                 secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json; done";
     let clusters = "--cluster west --cluster east";
     let plan =
@@ -103,7 +102,7 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
         3
     );
     for cluster in ["west", "east"] {
-        let restart = |what: &str| format!("kubectl --context {cluster} {what}\n");
+        let restart = |what: &str| format!("kubectl --context={cluster} {what}\n");
         let of = |what: &str| log.matches(&restart(what)).count();
         assert_eq!(of("-n istio-system rollout restart deployment -l app=istiod"), 3);
         assert_eq!(
@@ -141,7 +140,7 @@ fn a_plan_repeats_the_flags_that_make_certificates() {
         ["--root-lifetime", "20y", "--lifetime", "1y", "--path-length", "1", "--san", "spiffe://a"];
     let text = plan(&[&args[..], &more, &["--within", "60d"]].concat());
     for part in [
-        "for c in 'a b'; do kubectl --context \"$c\" -n istio get ",
+        "for c in 'a b'; do kubectl --context=\"$c\" -n istio get ",
         &format!("--step 1 --cluster 'a b' {flags} --root-lifetime 7300d | "),
         &format!(
             "--step 3 --cluster 'a b' {flags} --lifetime 365d --path-length 1 --san spiffe://a \

@@ -89,7 +89,7 @@ fn rename(mesh: &mut Mesh, id: &str) {
     mesh.header("cluster3")["record"]["id"] = json!(id);
     for peer in ["cluster1", "cluster2"] {
         let secret = mesh.object(peer, "Secret", "istio-remote-secret-cluster3");
-        secret["metadata"]["name"] = json!(format!("istio-remote-secret-{id}"));
+        secret["metadata"]["name"] = json!(format!("istio-remote-secret-{}", id.replace('/', "-")));
         secret["metadata"]["annotations"]["networking.istio.io/cluster"] = json!(id);
         let data = secret["data"]["cluster3"].clone();
         secret["data"] = json!({ id: data });

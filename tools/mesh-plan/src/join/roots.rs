@@ -119,7 +119,7 @@ fn rotate(wanted: &Wanted<'_>, members: &[&Member<'_>], roots: usize) -> Step {
     let namespace = command_line([&wanted.namespace]);
     let contexts: Vec<&str> = members.iter().map(|member| member.context.as_str()).collect();
     let read = format!(
-        "for c in {}; do kubectl --context \"$c\" -n {namespace} get secret/cacerts \
+        "for c in {}; do kubectl --context=\"$c\" -n {namespace} get secret/cacerts \
          secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json; done",
         command_line(&contexts)
     );

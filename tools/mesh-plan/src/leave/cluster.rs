@@ -159,6 +159,8 @@ fn removal(member: &Member<'_>, service: &Service, operator: &str) -> (String, O
         return (istioctl("uninstall"), Some(istioctl("install")));
     }
     let release = service.meta.annotation("meta.helm.sh/release-name");
+    // Helm has no such name, and would take it for a flag.
+    let release = release.filter(|release| !release.starts_with('-'));
     if let (Some("Helm"), Some(release)) = (service.meta.label(MANAGED_BY), release) {
         let mut line = vec!["helm", "uninstall", release, "--namespace", namespace];
         line.extend(["--kube-context", &member.context]);
