@@ -10,7 +10,9 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use stand_in::{StandIn, refusal};
-use std::net::TcpListener;
+
+/// Nothing listens there, and nobody is given it by chance.
+const DEAD_PORT: u16 = 1;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
     let mut tool = cargo_bin_cmd!("mesh-capture");
@@ -219,8 +221,7 @@ fn records_name_clusters_and_stay_with_them() {
 #[test]
 fn all_or_nothing_unless_parts_will_do() {
     let up = StandIn::start(small);
-    // A port that was free a moment ago and that nothing listens on.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let down = format!("http://127.0.0.1:{port}");
     let file = kubeconfig(&[("up", &up.url), ("down", &down), ("out", &down)]);
     let run = |args: &[&str]| {

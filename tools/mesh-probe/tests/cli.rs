@@ -5,6 +5,9 @@ use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use std::net::TcpListener;
 
+/// Nothing listens there, and nobody is given it by chance.
+const DEAD_PORT: u16 = 1;
+
 fn tool(args: &[&str]) -> assert_cmd::Command {
     let mut tool = cargo_bin_cmd!("mesh-probe");
     tool.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).args(args);
@@ -67,8 +70,7 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
 
 #[test]
 fn nothing_runs_where_a_server_is_down() {
-    // A port that was free a moment ago and that nothing listens on.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let file = kubeconfig(&format!("https://127.0.0.1:{port}"));
     let told = format!("error: context a: https://127.0.0.1:{port} cannot be reached: Connection");
     let least = ["--context", "a", "--url", "http://h/", "--finally", "echo ran >&2"];

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
+/// Nothing listens there, and nobody is given it by chance.
+const DEAD_PORT: u16 = 1;
+
 fn tool(args: &[&str]) -> assert_cmd::Command {
     let mut tool = cargo_bin_cmd!("mesh-remote-secret");
     tool.env_clear().args(args);
@@ -28,8 +31,7 @@ fn kubeconfig(server: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn a_server_that_is_down_is_told_with_its_address() {
-    // A port that was free a moment ago and that nothing listens on.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let file = kubeconfig(&format!("https://127.0.0.1:{port}"));
     tool(&["--context", "a", "--kubeconfig"]).arg(file.path()).assert().code(4).stdout("").stderr(
         predicate::str::contains(format!(
@@ -54,7 +56,7 @@ fn a_server_that_never_answers_is_given_up() {
 
 #[test]
 fn addresses_that_others_cannot_reach_are_warned_of() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let file = kubeconfig(&format!("https://localhost:{port}"));
     let warning = format!(
         "warning: context a: https://localhost:{port} is a loopback name: another cluster cannot \
@@ -74,7 +76,7 @@ fn addresses_that_others_cannot_reach_are_warned_of() {
 
 #[test]
 fn every_cluster_that_is_down_is_told() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let file = kubeconfig(&format!("https://127.0.0.1:{port}"));
     tool(&["--context", "a", "--context", "a", "--kubeconfig"])
         .arg(file.path())
@@ -393,7 +395,7 @@ fn the_endpoint_is_tried_before_anything_is_written() {
             .stdout("")
             .stderr(predicate::str::contains(message).and(predicate::str::contains("t0ken").not()));
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let closed = format!("https://127.0.0.1:{port}");
     let public = ["--certificate-authority", "none"];
     let message = format!("cluster c1: {closed} cannot be reached: Connection refused");

@@ -7,7 +7,9 @@ use objects::*;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::json;
-use std::net::TcpListener;
+
+/// Nothing listens there, and nobody is given it by chance.
+const DEAD_PORT: u16 = 1;
 
 #[test]
 fn a_token_has_to_fit() {
@@ -168,8 +170,7 @@ fn wrong_usage_is_refused() {
 
 #[test]
 fn a_server_that_is_down_is_told() {
-    // A port that was free a moment ago and that nothing listens on.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = DEAD_PORT;
     let file = tempfile::NamedTempFile::new().unwrap();
     let server = format!("https://127.0.0.1:{port}");
     let config = json!({
