@@ -1,17 +1,23 @@
 //! Joining, rotating and leaving, over and over, while API servers die or hang and tools are
 //! killed: after each round the mesh is what the last command asked for, at the end nothing is
-//! left over.
+//! left over, and no call needs more memory than the first ones did.
+
+mod long;
+mod memory;
 
 use crate::clusters::{DeadServer, RestartedServer, api_server, wait_for};
 use crate::testbed::Bed;
 use crate::{Needs, Test};
+use memory::Meter;
 use mesh_tests::{Ran, run};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 
-pub const TESTS: &[Test] =
-    &[("soak_ends_as_the_last_command_asked", Needs::Clusters, ends_as_asked)];
+pub const TESTS: &[Test] = &[
+    ("soak_ends_as_the_last_command_asked", Needs::Clusters, ends_as_asked),
+    ("soak_long_calls_hold_no_more_with_time", Needs::Clusters, long::hold_no_more),
+];
 
 /// Rounds, unless `MESH_SOAK_ROUNDS` says otherwise.
 const ROUNDS: usize = 16;
@@ -86,6 +92,7 @@ struct Mesh {
     /// Before the bed, as they end in this order.
     servers: Vec<Server>,
     bed: Bed,
+    meter: Meter,
     /// Whose credentials each cluster has to have.
     wanted: [BTreeSet<usize>; CLUSTERS],
 }
@@ -94,11 +101,12 @@ impl Mesh {
     fn new() -> Self {
         let bed = Bed::start(&["-n", "3", "--istio"]);
         let servers = (0..CLUSTERS).map(|_| Server::First).collect();
-        Self { servers, bed, wanted: Default::default() }
+        let meter = Meter::new(&["mesh-clusters", "mesh-remote-secret", "mesh-apply"]);
+        Self { servers, bed, meter, wanted: Default::default() }
     }
 
     fn shell(&self, script: &str) -> Ran {
-        run(&mut self.bed.shell(script), "")
+        run(&mut self.bed.shell(&self.meter.noting(script)), "")
     }
 
     /// The command of a step; `apply` is what runs mesh-apply.
@@ -270,9 +278,14 @@ fn ends_as_asked() {
     }
     mesh.all_work();
     mesh.leave_all();
-    assert_eq!(mesh.objects(), before);
+    let left = mesh.objects();
+    assert_eq!(left, before);
+    let (left, memory) = (left.lines().count(), mesh.meter.is_flat());
     #[allow(clippy::print_stderr)] // this is a test's own report
     {
-        eprintln!("soak: {rounds} rounds, {faults} faults, seed {seed}");
+        eprintln!(
+            "soak: {rounds} rounds, {faults} faults, seed {seed}; {left} objects before and after\
+             {memory}"
+        );
     }
 }
