@@ -22,6 +22,8 @@ pub enum End {
     Fails(i32, &'static str),
     /// As if nothing were wrong.
     Works,
+    /// As if nothing were wrong, but nobody hears what it says.
+    Unheard,
     /// By the signal, or with 128 and its number; this may be left.
     Signalled { leftovers: bool },
 }
@@ -77,8 +79,8 @@ const fn local(name: &'static str, script: &'static str, of: fn(&Tool) -> bool, 
 }
 
 const fn signal(name: &'static str, signal: &'static str, moment: Moment) -> Kind {
-    // Between making a file and putting it in its place lies a moment in which it can be left.
-    let leftovers = matches!(moment, Moment::After(_)) || matches!(signal.as_bytes(), b"KILL");
+    // All other signals wait for files to be in their places.
+    let leftovers = matches!(signal.as_bytes(), b"KILL");
     Kind { name, way: Way::Signal(signal, moment), of: ALL, end: End::Signalled { leftovers } }
 }
 
@@ -87,6 +89,11 @@ const FULL: &str = "mount -t tmpfs -o size=4k none \"$DIR\" && dd if=/dev/zero o
     \"$@\"; code=$?; rm \"$DIR/all\"; ls -A \"$DIR\" >\"$LEFT\"; exit $code";
 const READ_ONLY: &str = "mount -t tmpfs -o ro none \"$DIR\"
     \"$@\"; code=$?; ls -A \"$DIR\" >\"$LEFT\"; exit $code";
+
+/// A pipe of which nobody holds the other end.
+const GONE: &str =
+    "mkfifo \"$LEFT.pipe\" && exec 3<>\"$LEFT.pipe\" && exec 4>\"$LEFT.pipe\" && exec 3<&-
+    rm \"$LEFT.pipe\" && exec \"$@\" >&4 4>&-";
 
 pub const KINDS: &[Kind] = &[
     http("half-open connection", Fault::Silence, "does not answer within 2s"),
@@ -151,6 +158,8 @@ pub const KINDS: &[Kind] = &[
         End::Fails(3, "standard output: No space left"),
     ),
     local("closed standard output", "exec \"$@\" >&-", FILES, End::Works),
+    local("closed standard output, too", "exec \"$@\" >&-", PRINTERS, End::Unheard),
+    local("reader that is gone", GONE, PRINTERS, End::Unheard),
     local("closed standard error", "exec \"$@\" 2>&-", ALL, End::Works),
     signal("SIGINT at the first request", "INT", Moment::First),
     signal("SIGTERM at the first request", "TERM", Moment::First),
@@ -158,8 +167,12 @@ pub const KINDS: &[Kind] = &[
     signal("SIGINT at the last request", "INT", Moment::Last),
     signal("SIGTERM at the last request", "TERM", Moment::Last),
     signal("SIGKILL at the last request", "KILL", Moment::Last),
+    signal("SIGHUP at the last request", "HUP", Moment::Last),
+    signal("SIGINT at any time", "INT", Moment::After(50)),
     signal("SIGTERM at any time", "TERM", Moment::After(70)),
     signal("SIGKILL at any time", "KILL", Moment::After(90)),
+    signal("SIGINT at the end", "INT", Moment::After(98)),
+    signal("SIGTERM at the end", "TERM", Moment::After(100)),
 ];
 
 /// The test bed's administrator, whose time is over.
