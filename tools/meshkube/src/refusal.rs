@@ -87,8 +87,9 @@ fn unreachable(error: &(dyn std::error::Error + 'static), server: &str) -> Error
 
 fn authentication(error: &AuthError) -> Error {
     let text = match error {
-        AuthError::AuthExecRun { cmd, out } => {
-            format!("the authentication command {cmd} failed with {}", out.status)
+        // kube has the command with its arguments and environment, where secrets may be.
+        AuthError::AuthExecRun { out, .. } => {
+            format!("the kubeconfig's authentication command failed with {}", out.status)
         }
         AuthError::AuthExecStart(error) => {
             format!("the authentication command does not start: {error}")
@@ -124,12 +125,14 @@ mod tests {
             stdout: b"{\"token\": \"secret\"}".to_vec(),
             stderr: Vec::new(),
         };
-        let error =
-            kube::Error::Auth(AuthError::AuthExecRun { cmd: "x".into(), out: Box::new(out) });
+        let error = kube::Error::Auth(AuthError::AuthExecRun {
+            cmd: "A=secret x".into(),
+            out: Box::new(out),
+        });
         let error = request(&error, "https://h", "read a");
         assert_eq!(
             error.message().text(),
-            "the authentication command x failed with exit status: 1"
+            "the kubeconfig's authentication command failed with exit status: 1"
         );
     }
 
