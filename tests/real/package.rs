@@ -26,9 +26,11 @@ const TIME: &str = "1750000000";
 
 /// What the Debian package cannot be made and tried without.
 pub fn lacks_debian() -> Option<&'static str> {
-    let needed = ["dpkg", "dpkg-shlibdeps", "lintian", "strip", "python3"];
+    let needed = ["dpkg", "dpkg-shlibdeps", "lintian", "strip", "python3", "cargo-auditable"];
     let missing = needed.iter().any(|name| !is_program(name));
-    missing.then_some("dpkg, dpkg-shlibdeps (dpkg-dev), lintian, strip and python3 on PATH")
+    missing.then_some(
+        "dpkg, dpkg-shlibdeps (dpkg-dev), lintian, strip, python3 and cargo-auditable on PATH",
+    )
 }
 
 /// What static programs cannot be made without.
@@ -37,9 +39,11 @@ pub fn lacks_musl() -> Option<&'static str> {
     let rustc = Command::new("rustc").args(print).stderr(Stdio::null()).output();
     let dir = rustc.ok().and_then(|output| String::from_utf8(output.stdout).ok());
     let has_target = dir.is_some_and(|dir| Path::new(dir.trim()).is_dir());
-    let programs = ["musl-gcc", "strip", "python3"].iter().all(|name| is_program(name));
-    (!has_target || !programs)
-        .then_some("musl-gcc (musl-tools), strip, python3, and rustup target add *-musl")
+    let needed = ["musl-gcc", "strip", "python3", "cargo-auditable"];
+    let programs = needed.iter().all(|name| is_program(name));
+    (!has_target || !programs).then_some(
+        "musl-gcc (musl-tools), strip, python3, cargo-auditable, and rustup target add *-musl",
+    )
 }
 
 fn target() -> String {
@@ -88,6 +92,14 @@ fn unpack(archive: &Path) -> TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let _ = run(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(dir.path()), "").ok();
     dir
+}
+
+/// The tarball, and the one folder in it.
+fn unpack_tarball() -> (TempDir, PathBuf) {
+    let unpacked = unpack(&file(".tar.gz"));
+    let top = fs::read_dir(unpacked.path()).expect("a folder").next().expect("it is not empty");
+    let top = top.expect("it can be read").path();
+    (unpacked, top)
 }
 
 fn debian_comes_and_goes() {
@@ -156,9 +168,7 @@ fn same_bytes() {
 }
 
 fn tarball_runs_anywhere() {
-    let unpacked = unpack(&file(".tar.gz"));
-    let top = fs::read_dir(unpacked.path()).expect("a folder").next().expect("it is not empty");
-    let top = top.expect("it can be read").path();
+    let (_unpacked, top) = unpack_tarball();
     for name in TOOLS {
         let program = top.join("bin").join(name);
         let ldd = run(Command::new("ldd").arg(&program), "");
@@ -234,7 +244,9 @@ fn bill_names_all() {
     let targets = depend.iter().flat_map(|one| one["dependsOn"].as_array().expect("a list"));
     assert!(targets.into_iter().all(|target| refs.contains(target.as_str().expect("a name"))));
     assert_eq!(depend.len(), components.len() + 1);
-    // Against another source: what cargo says of the tools and all they link.
+    let (_unpacked, top) = unpack_tarball();
+    // Against other sources: what programs say of themselves, and cargo of the tools and what
+    // they link.
     for tool in TOOLS {
         let tree = ["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none"];
         let mut cargo = Command::new(env!("CARGO"));
@@ -246,7 +258,28 @@ fn bill_names_all() {
             let version = version.split(' ').next().expect("a word");
             assert!(refs.contains(format!("pkg:cargo/{name}@{version}").as_str()), "{line}");
         }
+        let named = named_by_itself(&top.join("bin").join(tool));
+        assert!(named.len() > 50, "{named:?}");
+        assert!(named.iter().all(|one| refs.contains(one.as_str())), "{named:?}");
     }
+}
+
+/// The crates that a program was linked of, as cargo-auditable has written them into it.
+fn named_by_itself(program: &Path) -> Vec<String> {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let section = dir.path().join("section");
+    let mut objcopy = Command::new("objcopy");
+    objcopy.arg("--dump-section").arg(format!(".dep-v0={}", section.display()));
+    let _ = run(objcopy.arg(program).arg(dir.path().join("copy")), "").ok();
+    let unzip = "import sys, zlib; print(zlib.decompress(open(sys.argv[1], 'rb').read()).decode())";
+    let json = run(Command::new("python3").args(["-c", unzip]).arg(&section), "").ok();
+    let json: Value = serde_json::from_str(&json).expect("it is JSON");
+    let packages = json["packages"].as_array().expect("a list").iter();
+    let runtime = packages.filter(|one| one["kind"] != "build");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    runtime
+        .map(|one| format!("pkg:cargo/{}@{}", text(&one["name"]), text(&one["version"])))
+        .collect()
 }
 
 fn refuses_wrong_usage() {
