@@ -26,11 +26,9 @@ const TIME: &str = "1750000000";
 
 /// What the Debian package cannot be made and tried without.
 pub fn lacks_debian() -> Option<&'static str> {
-    let needed = ["dpkg", "dpkg-shlibdeps", "lintian", "strip", "python3", "cargo-auditable"];
+    let needed = ["dpkg", "dpkg-shlibdeps", "lintian", "strip", "python3"];
     let missing = needed.iter().any(|name| !is_program(name));
-    missing.then_some(
-        "dpkg, dpkg-shlibdeps (dpkg-dev), lintian, strip, python3 and cargo-auditable on PATH",
-    )
+    missing.then_some("dpkg, dpkg-shlibdeps (dpkg-dev), lintian, strip and python3 on PATH")
 }
 
 /// What static programs cannot be made without.
