@@ -166,8 +166,7 @@ impl Source {
         let items: Vec<T> = serde_json::from_str(&self.text).ok()?;
         let place = self.place(0);
         let placed = |(i, item)| (format!("{place}: [{i}]"), item);
-        Some(items.into_iter().enumerate().map(placed).collect())
-            .filter(|all: &Vec<_>| !all.is_empty())
+        (!items.is_empty()).then(|| items.into_iter().enumerate().map(placed).collect())
     }
 
     fn json_documents(&self) -> Result<Vec<Document<'_>>> {
@@ -299,12 +298,6 @@ impl Document<'_> {
     #[must_use]
     pub fn type_meta(&self) -> TypeMeta<'_> {
         TypeMeta::read(&self.json)
-    }
-
-    /// The first of `names` among its fields; nothing that comes after it is read.
-    #[must_use]
-    pub fn first_of<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
-        type_meta::first_of(&self.json, names)
     }
 
     /// The document as `T`; an error names the field.

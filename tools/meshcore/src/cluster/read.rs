@@ -138,19 +138,12 @@ struct Probe<'a> {
     aws_vpcs: Option<IgnoredAny>,
 }
 
-/// The field that only GKE's clusters have.
-const GKE: &str = "clusterIpv4Cidr";
-
 #[derive(Deserialize)]
 struct EksProbe {
     arn: Option<IgnoredAny>,
 }
 
 fn kind(document: &Document<'_>) -> Result<Kind> {
-    // GKE's are the longest by far, and have this near their beginnings.
-    if document.first_of(&["kind", GKE]) == Some(GKE) {
-        return Ok(Kind::Gke);
-    }
     let probe: Probe<'_> = document.decode()?;
     let version = probe.api_version.as_deref().unwrap_or("");
     let link = probe.self_link.as_deref().unwrap_or("");
@@ -163,13 +156,10 @@ fn kind(document: &Document<'_>) -> Result<Kind> {
         Some("ConfigMap") => Kind::ConfigMap,
         Some("Namespace") => Kind::Namespace,
         Some("compute#subnetwork") => Kind::Subnetwork,
+        // The same as of CertainCluster.
+        None if probe.cluster_ipv4_cidr.is_some() => Kind::Gke,
         None if link.contains("/subnetworks/") => Kind::Subnetwork,
-        None if link.contains("/clusters/")
-            || probe.current_master_version.is_some()
-            || probe.cluster_ipv4_cidr.is_some() =>
-        {
-            Kind::Gke
-        }
+        None if link.contains("/clusters/") || probe.current_master_version.is_some() => Kind::Gke,
         None if probe.cluster.is_some_and(|cluster| cluster.arn.is_some()) => Kind::Eks,
         None if probe.aws_subnets.is_some() || probe.aws_vpcs.is_some() => Kind::AwsNetworks,
         None if azure.ends_with("/managedclusters") || probe.network_profile.is_some() => Kind::Aks,
@@ -241,10 +231,19 @@ mod tests {
         assert_eq!(at_once.clusters, by_one.clusters);
         assert_eq!(at_once.warnings, by_one.warnings);
         assert!(at_once.warnings[1].text().starts_with("lab.json: document 1: [1]: cluster b has"));
-        let other = read_text(&format!("[{all},{}]", cluster("c", r#""kind": "Cluster","#)));
-        assert_eq!(other.unwrap().clusters.len(), 3);
-        let other = read_text(&format!("[{all},{{\"name\": \"c\"}}]"));
-        assert!(other.unwrap_err().message().text().contains("document 1: [2]: is no description"));
+        for other in [cluster("c", r#""kind": "Cluster","#), r#"{"name": "c"}"#.to_owned()] {
+            let refused = read_text(&format!("[{all},{other}]")).unwrap_err();
+            assert!(refused.message().text().contains("document 1: [2]: is no description"));
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_whatever_its_first_field() {
+        let all = read_text(
+            r#"{"clusterIpv4Cidr": "10.4.0.0/14", "apiVersion": "meshutils/v1alpha1",
+                "kind": "Cluster", "name": "a", "id": "cn-a"}"#,
+        );
+        assert_eq!(all.unwrap().clusters[0].id.as_deref(), Some("cn-a"));
     }
 
     #[test]

@@ -33,34 +33,6 @@ impl<'a> TypeMeta<'a> {
 
 struct Fields<'m, 'a>(&'m mut TypeMeta<'a>);
 
-/// The first of `names` among the fields of an object; nothing that comes after it is read.
-pub(super) fn first_of<'n>(json: &str, names: &[&'n str]) -> Option<&'n str> {
-    let mut first = None;
-    let _ = serde_json::Deserializer::from_str(json).deserialize_map(First(names, &mut first));
-    first
-}
-
-struct First<'m, 'n>(&'m [&'n str], &'m mut Option<&'n str>);
-
-impl<'a> Visitor<'a> for First<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Text(key)) = map.next_key()? {
-            *self.1 = self.0.iter().copied().find(|name| *name == key);
-            if self.1.is_some() {
-                break;
-            }
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
 /// Text that is borrowed where it can be.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -117,23 +89,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_first_of_several_is_told() {
-        for (json, first) in [
-            (r#"{"x":{"b":1},"b":2,"a":1}"#, Some("b")),
-            (r#"{"x":1,"a":2, and the rest does not matter"#, Some("a")),
-            (r#"{"x":1}"#, None),
-            ("[1]", None),
-        ] {
-            assert_eq!(first_of(json, &["a", "b"]), first, "{json}");
-        }
-    }
-
     proptest! {
         #[test]
         fn no_text_makes_it_panic(json in "[\\[\\]{}:, \"a1]{0,20}|\\PC{0,20}") {
             let _ = TypeMeta::read(&json);
-            let _ = first_of(&json, &["a"]);
         }
     }
 }
