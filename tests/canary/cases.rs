@@ -4,7 +4,7 @@ use super::api::MOODS;
 use super::finder::Finder;
 use super::site::Documents;
 use mesh_tests::LIVE;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Stands for the folder with files, in arguments.
 pub const FILES: &str = "{files}";
@@ -290,6 +290,7 @@ pub fn misled(documents: &Documents, finder: &Finder) -> Vec<Case> {
         &documents.cacerts,
         &documents.cluster,
     ];
+    let all: Vec<_> = all.into_iter().flat_map(|document| misleading(document, finder)).collect();
     let mut cases = Vec::new();
     for (program, args) in ALL {
         // They were asked for it.
@@ -299,32 +300,36 @@ pub fn misled(documents: &Documents, finder: &Finder) -> Vec<Case> {
         } else {
             args.to_owned()
         };
-        for document in all {
-            let text = document.to_string();
-            let lines = format!("{document:#}").replace(['{', '}', '"', ','], "");
-            let ends: Vec<usize> = (0..text.len()).collect();
-            let end = ends.partition_point(|&end| finder.find(&text.as_bytes()[..end]).is_empty());
-            for (input, is_whole) in [
-                (text.clone(), true),
-                // Ends within a secret.
-                (text[..end].to_owned(), false),
-                (text.clone() + "\nnonsense: [" + &text, false),
-                (lines, false),
-                // A text where an object belongs.
-                (json!({"kind": "Secret", "metadata": text, "data": text}).to_string(), false),
-                (json!([text]).to_string(), false),
-            ] {
-                if !is_whole && DEAF.contains(&program) {
-                    continue;
-                }
-                let codes = ANYHOW;
-                let may = May::Nowhere;
-                if is_whole && passes_on {
-                    continue;
-                }
-                cases.push(Case { program, args: args.clone(), input, may, codes, writes: false });
+        for (input, is_whole) in &all {
+            if if *is_whole { passes_on } else { DEAF.contains(&program) } {
+                continue;
             }
+            cases.push(Case {
+                program,
+                args: args.clone(),
+                input: input.clone(),
+                may: May::Nowhere,
+                codes: ANYHOW,
+                writes: false,
+            });
         }
     }
     cases
+}
+
+/// A document whole (and that it is), and what is left of it when it is broken.
+fn misleading(document: &Value, finder: &Finder) -> [(String, bool); 6] {
+    let text = document.to_string();
+    let ends: Vec<usize> = (0..text.len()).collect();
+    let end = ends.partition_point(|&end| finder.find(&text.as_bytes()[..end]).is_empty());
+    [
+        // Ends within a secret.
+        (text[..end].to_owned(), false),
+        (format!("{text}\nnonsense: [{text}"), false),
+        (format!("{document:#}").replace(['{', '}', '"', ','], ""), false),
+        // A text where an object belongs.
+        (json!({"kind": "Secret", "metadata": text, "data": text}).to_string(), false),
+        (json!([text]).to_string(), false),
+        (text, true),
+    ]
 }

@@ -56,6 +56,7 @@ enum Needs {
     Mandoc,
     Shells,
     Clusters,
+    ClustersAndTime,
     ClustersAndShells,
     Nodes,
     NodesAndEnvoy,
@@ -143,6 +144,7 @@ impl Needs {
             Self::Mandoc => (!is_program("mandoc")).then_some("mandoc on PATH"),
             Self::Shells => shells(),
             Self::Clusters => clusters(),
+            Self::ClustersAndTime => clusters().or_else(soak::lacks_time),
             Self::ClustersAndShells => clusters().or_else(shells),
             Self::Nodes => clusters().or_else(testbed::no_nodes),
             Self::NodesAndEnvoy => {

@@ -9,13 +9,14 @@ use crate::clusters::{DeadServer, RestartedServer, api_server, wait_for};
 use crate::testbed::Bed;
 use crate::{Needs, Test};
 use memory::Meter;
+pub use memory::lacks_time;
 use mesh_tests::{Ran, run};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 
 pub const TESTS: &[Test] = &[
-    ("soak_ends_as_the_last_command_asked", Needs::Clusters, ends_as_asked),
+    ("soak_ends_as_the_last_command_asked", Needs::ClustersAndTime, ends_as_asked),
     ("soak_long_calls_hold_no_more_with_time", Needs::Clusters, long::hold_no_more),
 ];
 

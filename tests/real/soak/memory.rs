@@ -1,10 +1,17 @@
 //! The memory of programs: of each call its peak, and of one that runs what it has now.
 
-use mesh_tests::{program_dir, run, write_program};
+use mesh_tests::{program_dir, write_program};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
+
+/// The program that tells a peak; shells have one of the same name that does not.
+pub fn lacks_time() -> Option<&'static str> {
+    let output = Command::new("time").args(["-f", "%M", "true"]).output();
+    let is_there = output.is_ok_and(|output| output.status.success());
+    (!is_there).then_some("GNU time on PATH")
+}
 
 /// Notes the peak of every call of these programs that a shell finds here, and gives them a folder
 /// of their own for temporary files.
@@ -16,11 +23,9 @@ pub struct Meter {
 impl Meter {
     pub fn new(programs: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let time = run(Command::new("sh").args(["-c", "command -v time"]), "").ok();
         for name in programs {
             let script = format!(
-                "#!/bin/sh\nexec '{}' -q -a -o '{}' -f %M '{}' \"$@\"\n",
-                time.trim(),
+                "#!/bin/sh\nexec time -q -a -o '{}' -f %M '{}' \"$@\"\n",
                 dir.path().join(name).display(),
                 program_dir().join(name).display()
             );

@@ -3,7 +3,7 @@
 use crate::folder::{open_mode, read_file};
 use crate::recipe::Recipe;
 use meshcore::folder::{Mode, Stage};
-use meshcore::shell::{self, command_line};
+use meshcore::shell;
 use meshcore::{Error, Message, Result};
 use meshpki::issue::Signer;
 use meshpki::{Certificate, KeyAlgorithm, PrivateKey, sample};
@@ -47,7 +47,7 @@ impl RootDir {
         if let Some(mode) = open_mode(&path)? {
             return Err(Error::data(format!("others can read it (mode {mode:04o})"))
                 .at(&at)
-                .hint(command_line(["chmod", "600", &shell::path(&at.to_string())])));
+                .hint(shell::chmod("600", &path)));
         }
         let key = PrivateKey::from_pem(&text).map_err(|reason| Error::data(reason).at(&at))?;
         let signer = Signer::new(root, key).map_err(|e| Error::data(e.to_string()).at(at))?;

@@ -9,7 +9,7 @@ use crate::input::Clusters;
 use crate::istiod;
 use crate::subject::{Restart, Subject, of_clusters};
 use meshcore::finding::Finding;
-use meshcore::shell::{self, command_line};
+use meshcore::shell;
 use meshpki::Lifetime;
 use serde_json::json;
 
@@ -50,7 +50,7 @@ fn of_cluster(read: &Read<'_>, when: When) -> Vec<Finding> {
 fn file_mode(key: &OpenKey) -> Finding {
     let path = key.path.display().to_string();
     let text = format!("{path}: others than its owner can read this key (mode {:04o})", key.mode);
-    let fix = (Restart::None, command_line(["chmod", "600", &shell::path(&path)]));
+    let fix = (Restart::None, shell::chmod("600", &key.path));
     let evidence = json!({"mode": format!("{:04o}", key.mode)});
     let cluster = key.cluster.as_deref();
     of_clusters(check::FILE_MODE, (&path, cluster.as_slice()), text, evidence, fix)

@@ -221,8 +221,7 @@ fn records_name_clusters_and_stay_with_them() {
 #[test]
 fn all_or_nothing_unless_parts_will_do() {
     let up = StandIn::start(small);
-    let port = DEAD_PORT;
-    let down = format!("http://127.0.0.1:{port}");
+    let down = format!("http://127.0.0.1:{DEAD_PORT}");
     let file = kubeconfig(&[("up", &up.url), ("down", &down), ("out", &down)]);
     let run = |args: &[&str]| {
         let args = [args, &["--timeout", "300ms", "--kubeconfig"]].concat();

@@ -3,6 +3,7 @@
 use crate::file;
 use crate::flags::Args;
 use meshcore::input::Source;
+use meshcore::shell;
 use meshcore::{Console, Error, Message, Result};
 use meshpki::bundle::{
     self, BundleError, CA_CERT, CA_KEY, CERT_CHAIN, CaBundle, Files, NAMES, ROOT_CERT, TLS_NAMES,
@@ -227,7 +228,7 @@ fn warn_of_open_files(files: &[PathBuf], console: &Console) -> Result<()> {
     for path in files.iter().filter(|path| path.as_os_str() != "-") {
         if let Some(mode) = file::read(path)?.open_mode {
             let text = format!("others than its owner can use it (mode {mode:04o})");
-            console.warn(&Message::new(text).at(path.display()).hint(file::close(path)));
+            console.warn(&Message::new(text).at(path.display()).hint(shell::chmod("600", path)));
         }
     }
     Ok(())

@@ -39,12 +39,7 @@ pub(crate) fn read_key(path: &Path) -> Result<Zeroizing<String>> {
         Some(mode) => {
             Err(Error::data(format!("others than its owner can use it (mode {mode:04o})"))
                 .at(path.display())
-                .hint(close(path)))
+                .hint(shell::chmod("600", path)))
         }
     }
-}
-
-/// The command that makes a file its owner's alone.
-pub(crate) fn close(path: &Path) -> String {
-    shell::command_line(["chmod", "600", &shell::path(&path.display().to_string())])
 }

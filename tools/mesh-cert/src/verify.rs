@@ -1,11 +1,10 @@
 //! Judges what a workload has: would its peers, and its own proxy, take it?
 
 use crate::check;
-use crate::file;
 use crate::presented::Presented;
 use meshcore::check::Check;
 use meshcore::finding::Finding;
-use meshcore::shell::command_line;
+use meshcore::shell::{self, command_line};
 use meshpki::chain::{self, Problem, Usage};
 use meshpki::issue::Role;
 use meshpki::{Certificate, KeyAlgorithm, KeyUsage, Lifetime, San, SpiffeId, date, sample};
@@ -266,7 +265,7 @@ impl Judge<'_> {
             let text = format!("others than its owner can use {name} (mode {mode:04o})");
             let evidence = json!({"mode": format!("{mode:04o}")});
             let finding = self.finding(check::FILE_MODE, &text, evidence);
-            findings.push(Finding { fix: file::close(path), ..finding });
+            findings.push(Finding { fix: shell::chmod("600", path), ..finding });
         }
         findings
     }

@@ -188,18 +188,17 @@ fn bad_input_and_wrong_flags_are_refused() {
 
 #[test]
 fn a_server_that_is_down_is_not_waited_for() {
-    let port = DEAD_PORT;
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
         "apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster: {{server: \
-         \"https://127.0.0.1:{port}\"}}\ncontexts:\n- name: a\n  context: {{cluster: a, user: a}}\n\
+         \"https://127.0.0.1:{DEAD_PORT}\"}}\ncontexts:\n- name: a\n  context: {{cluster: a, user: a}}\n\
          users:\n- name: a\n  user: {{}}\n"
     );
     std::fs::write(file.path(), text).unwrap();
     for args in [&["--context", "a"][..], &["--context", "a", "--wait"]] {
         tool(args).env("KUBECONFIG", file.path()).assert().code(4).stdout("").stderr(
             predicate::str::contains(format!(
-                "context a: https://127.0.0.1:{port} cannot be reached"
+                "context a: https://127.0.0.1:{DEAD_PORT} cannot be reached"
             )),
         );
     }

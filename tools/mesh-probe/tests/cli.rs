@@ -70,9 +70,9 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
 
 #[test]
 fn nothing_runs_where_a_server_is_down() {
-    let port = DEAD_PORT;
-    let file = kubeconfig(&format!("https://127.0.0.1:{port}"));
-    let told = format!("error: context a: https://127.0.0.1:{port} cannot be reached: Connection");
+    let file = kubeconfig(&format!("https://127.0.0.1:{DEAD_PORT}"));
+    let told =
+        format!("error: context a: https://127.0.0.1:{DEAD_PORT} cannot be reached: Connection");
     let least = ["--context", "a", "--url", "http://h/", "--finally", "echo ran >&2"];
     for args in [&[][..], &["--for", "9s", "--at", "0", "echo ran >&2"]] {
         let args = [&least[..], args].concat();

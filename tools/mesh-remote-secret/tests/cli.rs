@@ -31,11 +31,10 @@ fn kubeconfig(server: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn a_server_that_is_down_is_told_with_its_address() {
-    let port = DEAD_PORT;
-    let file = kubeconfig(&format!("https://127.0.0.1:{port}"));
+    let file = kubeconfig(&format!("https://127.0.0.1:{DEAD_PORT}"));
     tool(&["--context", "a", "--kubeconfig"]).arg(file.path()).assert().code(4).stdout("").stderr(
         predicate::str::contains(format!(
-            "error: context a: https://127.0.0.1:{port} cannot be reached: Connection refused"
+            "error: context a: https://127.0.0.1:{DEAD_PORT} cannot be reached: Connection refused"
         ))
         .and(predicate::str::contains("hint: is the cluster up"))
         .and(predicate::str::contains("very-secret").not()),
@@ -56,10 +55,9 @@ fn a_server_that_never_answers_is_given_up() {
 
 #[test]
 fn addresses_that_others_cannot_reach_are_warned_of() {
-    let port = DEAD_PORT;
-    let file = kubeconfig(&format!("https://localhost:{port}"));
+    let file = kubeconfig(&format!("https://localhost:{DEAD_PORT}"));
     let warning = format!(
-        "warning: context a: https://localhost:{port} is a loopback name: another cluster cannot \
+        "warning: context a: https://localhost:{DEAD_PORT} is a loopback name: another cluster cannot \
          reach it"
     );
     tool(&["--context", "a", "--kubeconfig"])
@@ -76,8 +74,7 @@ fn addresses_that_others_cannot_reach_are_warned_of() {
 
 #[test]
 fn every_cluster_that_is_down_is_told() {
-    let port = DEAD_PORT;
-    let file = kubeconfig(&format!("https://127.0.0.1:{port}"));
+    let file = kubeconfig(&format!("https://127.0.0.1:{DEAD_PORT}"));
     tool(&["--context", "a", "--context", "a", "--kubeconfig"])
         .arg(file.path())
         .assert()
@@ -395,8 +392,7 @@ fn the_endpoint_is_tried_before_anything_is_written() {
             .stdout("")
             .stderr(predicate::str::contains(message).and(predicate::str::contains("t0ken").not()));
     };
-    let port = DEAD_PORT;
-    let closed = format!("https://127.0.0.1:{port}");
+    let closed = format!("https://127.0.0.1:{DEAD_PORT}");
     let public = ["--certificate-authority", "none"];
     let message = format!("cluster c1: {closed} cannot be reached: Connection refused");
     check(&[&[closed.as_str()], &public[..]].concat(), 4, &message);

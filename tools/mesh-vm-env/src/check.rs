@@ -97,7 +97,7 @@ fn files(found: &Found, recipe: Recipe, report: &mut Report<'_>) {
         let mode = format!("{:04o}", entry.mode);
         let evidence = json!({"mode": mode});
         let path = report.path(name);
-        let chmod = |mode| shell::command_line(["chmod", mode, &shell::path(&path)]);
+        let chmod = |mode| shell::chmod(mode, path.as_ref());
         if let Err(reason) = &entry.text {
             report.find(table::UNREADABLE, name, reason, json!({}), "mesh-vm-env makes it again");
         }

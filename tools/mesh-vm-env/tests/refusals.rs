@@ -170,9 +170,8 @@ fn wrong_usage_is_refused() {
 
 #[test]
 fn a_server_that_is_down_is_told() {
-    let port = DEAD_PORT;
     let file = tempfile::NamedTempFile::new().unwrap();
-    let server = format!("https://127.0.0.1:{port}");
+    let server = format!("https://127.0.0.1:{DEAD_PORT}");
     let config = json!({
         "clusters": [{"name": "a", "cluster": {"server": server}}], "users": [{"name": "a", "user": {}}],
         "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],

@@ -48,6 +48,12 @@ pub fn path(path: &str) -> String {
     if could_be_flag(path) { format!("./{path}") } else { path.to_owned() }
 }
 
+/// The command that gives a file its permissions.
+#[must_use]
+pub fn chmod(mode: &str, file: &std::path::Path) -> String {
+    command_line(["chmod", mode, &path(&file.display().to_string())])
+}
+
 fn could_be_flag(word: &str) -> bool {
     // By itself it is standard input, or a name.
     word.len() > 1 && word.starts_with('-')
@@ -114,6 +120,7 @@ mod tests {
         let odd = ["x", "--context", "--context", "--name", "-a b", "--quiet", "--name"];
         assert_eq!(command_line(odd), "x --context=--context '--name=-a b' --quiet --name");
         assert_eq!((path("-a"), path("a")), ("./-a".to_owned(), "a".to_owned()));
+        assert_eq!(chmod("600", "-a b".as_ref()), "chmod 600 './-a b'");
     }
 
     #[test]

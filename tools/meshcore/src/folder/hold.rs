@@ -44,8 +44,9 @@ pub fn has_one() -> bool {
 
 /// Ends the process by the signal that is kept, if there is one, as if nobody had kept it.
 pub fn let_go() {
-    let kept = KEPT.load(Ordering::SeqCst);
-    for signal in ENDING.into_iter().filter(|&signal| usize::try_from(signal) == Ok(kept)) {
+    if let Ok(signal) = c_int::try_from(KEPT.load(Ordering::SeqCst))
+        && signal != 0
+    {
         // It fails for signals that it does not know.
         let _ = low_level::emulate_default_handler(signal);
     }
