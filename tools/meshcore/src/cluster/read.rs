@@ -185,7 +185,7 @@ fn unknown(document: &Document<'_>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RangeKind;
+    use super::super::{RangeKind, RecordFormat, write};
     use super::*;
 
     fn read_text(text: &str) -> Result<Descriptions> {
@@ -244,6 +244,13 @@ mod tests {
                 "kind": "Cluster", "name": "a", "id": "cn-a"}"#,
         );
         assert_eq!(all.unwrap().clusters[0].id.as_deref(), Some("cn-a"));
+    }
+
+    #[test]
+    fn numbers_that_are_not_ours_stay_as_they_are() {
+        let text = r#"{"apiVersion":"meshutils/v1alpha1","kind":"Cluster","name":"a","n":1.5443777771777774e+74}"#;
+        let all = read_text(text).unwrap();
+        assert_eq!(write(&all.clusters, RecordFormat::Jsonl).trim_end(), text);
     }
 
     #[test]
