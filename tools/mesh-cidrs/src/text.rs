@@ -9,10 +9,12 @@ pub(crate) fn separated(set: &[IpNet], separator: u8) -> String {
     let mut out = Vec::with_capacity(set.len() * 18);
     for net in set {
         match net {
-            IpNet::V4(net) => push_v4(&mut out, *net),
-            IpNet::V6(net) => push_v6(&mut out, *net),
+            IpNet::V4(net) => push_v4(&mut out, *net, separator),
+            IpNet::V6(net) => {
+                push_v6(&mut out, *net);
+                out.push(separator);
+            }
         }
-        out.push(separator);
     }
     String::from_utf8(out).expect("it is ASCII")
 }
@@ -37,17 +39,21 @@ const OCTETS: [([u8; 4], usize); 256] = {
     octets
 };
 
-fn push_v4(out: &mut Vec<u8>, net: Ipv4Net) {
+fn push_v4(out: &mut Vec<u8>, net: Ipv4Net, separator: u8) {
     let mut line = [0; 20];
     let mut length = 0;
     let [a, b, c, d] = net.network().octets();
-    for (number, end) in [(a, b'.'), (b, b'.'), (c, b'.'), (d, b'/'), (net.prefix_len(), 0)] {
+    for (number, end) in [(a, b'.'), (b, b'.'), (c, b'.'), (d, b'/'), (net.prefix_len(), separator)]
+    {
         let (text, width) = OCTETS[usize::from(number)];
         line[length..length + 4].copy_from_slice(&text);
         length += width;
         line[length - 1] = end;
     }
-    out.extend_from_slice(&line[..length - 1]);
+    // What is cut off again is cheaper than a copy of a length that is not known.
+    let end = out.len() + length;
+    out.extend_from_slice(&line);
+    out.truncate(end);
 }
 
 /// As RFC 5952 says.

@@ -105,11 +105,12 @@ fn number(text: &[u8]) -> Number {
     let digits = tops.trailing_zeros() / 8;
     // The last digit goes to the top; what comes after the digits is gone.
     let aligned = values.wrapping_shl(32 - 8 * digits);
-    let value = (aligned >> 24) + 10 * (aligned >> 16 & 0xff) + 100 * (aligned >> 8 & 0xff);
-    let leading_zero = values.to_le_bytes()[0] == 0 && digits > 1;
+    // As many digits, a byte each and the first one highest, are in the order of their numbers.
+    let least = [u32::MAX, 0, 0x0100, 0x01_0000, u32::MAX][digits as usize];
     Number {
-        is_one: !leading_zero && value < 256 && (1..4).contains(&digits),
-        value,
+        is_one: (least..=0x02_0505).contains(&aligned.swap_bytes()),
+        // In the highest byte: the last digit, ten times the one before, a hundred times the first.
+        value: aligned.wrapping_mul(1 + (10 << 8) + (100 << 16)) >> 24,
         digits: digits as usize,
         next: text.wrapping_shr(8 * digits).to_le_bytes()[0],
     }
