@@ -1,4 +1,9 @@
 //! Applies manifests to many clusters at once, and remote Secrets to all but their own.
+//!
+//! What bounds it: its API servers; the rest is waiting. A cluster is asked once for each API
+//! version in the input, and then twice an object: for its version, and to apply it; from 8 objects
+//! of one kind and namespace on a list, of 500 at a time, stands in for the first. 16 objects are
+//! under way at a time, in each of 32 clusters; `--wait` looks again every half second.
 
 mod diff;
 mod kubeconfigs;

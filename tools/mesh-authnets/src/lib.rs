@@ -1,4 +1,8 @@
 //! From the clusters of a mesh to the authorized networks of each one's API server.
+//!
+//! What bounds it: its start. Of the 720,000 instructions of a call for the two clusters of the
+//! tests 210,000 load the program and 160,000 describe and read its flags. What bounds the reading
+//! of many clusters is said at `meshcore::cluster`.
 
 mod check;
 mod merge;

@@ -1,4 +1,10 @@
 //! One root for a mesh: makes, verifies and rotates the CA certificates of its clusters.
+//!
+//! What bounds it: to make RSA keys. `init` for two clusters makes three of 4096 bits, 28 to 35
+//! thousand million instructions, of which the keys take all but 3 %: from 1.4 to 4.7 s in six
+//! runs, by luck. With `--key ecdsa-p256` it is 420 million, 99 % of them for the seed of random
+//! numbers (aws-lc's jitter entropy). `verify` of captures is bound by reading, 92 instructions a
+//! byte.
 
 mod across;
 mod beyond;

@@ -1,4 +1,9 @@
 //! Writes what a mesh looks like in each of its clusters, without its secrets.
+//!
+//! What bounds it: its API servers; the rest is waiting. A cluster is asked 25 times where it
+//! serves all API groups: for its version, the groups, and 23 lists or objects; once more for each
+//! further 500 objects of a kind, and for each Secret of Istio. 6 kinds are read at a time, in each
+//! of 16 clusters.
 
 mod api;
 mod read;

@@ -1,4 +1,8 @@
 //! A workload's certificate with a SPIFFE identity, signed by a mesh's CA: made and verified.
+//!
+//! What bounds it: the seed of its random numbers (aws-lc's jitter entropy), 420 million
+//! instructions, 98 % of what a key and its certificate take from an ECDSA CA. The signature of an
+//! RSA CA of 4096 bits takes 83 million more. `verify` of the files takes 5 million.
 
 mod authority;
 mod check;

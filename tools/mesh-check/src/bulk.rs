@@ -8,8 +8,9 @@ pub use secret::{Destination, Entry, Secret};
 
 use crate::why::Name;
 use meshcore::finding::Finding;
+use meshcore::selector::Labels;
 use meshstate::{ClusterState, Owner, Resource, Service, ServicePort};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What is kept of services, workloads, pods and nodes.
@@ -43,7 +44,7 @@ pub struct Asked {
 }
 
 /// A service as other clusters have to define it, too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Definition {
     /// Without an address of its own.
     pub is_headless: bool,
@@ -61,7 +62,7 @@ pub struct Definition {
 #[derive(Debug, Default)]
 pub struct Pool {
     text: HashSet<Arc<str>>,
-    definitions: BTreeSet<Arc<Definition>>,
+    definitions: HashSet<Arc<Definition>>,
     ways: secret::Ways,
 }
 
@@ -91,16 +92,15 @@ impl Bulk {
     pub fn take(state: &mut ClusterState, pool: &mut Pool, asked: Option<&Name>) -> Self {
         let stateful = stateful(state);
         let is_stateful = |service: &Service| {
-            let mut sets =
-                stateful.iter().filter(|(namespace, _)| **namespace == *service.meta.namespace);
-            sets.any(|(_, labels)| service.selects(labels))
+            let mut sets = stateful.get(&*service.meta.namespace).into_iter().flatten();
+            sets.any(|labels| service.selects(labels))
         };
-        let mut services = BTreeMap::new();
-        for service in &state.services {
+        let services = state.services.iter().map(|service| {
             let key = (pool.text(&service.meta.namespace), pool.text(&service.meta.name));
             let definition = Definition::of(service, is_stateful(service));
-            services.insert(key, pool.definition(definition));
-        }
+            (key, pool.definition(definition))
+        });
+        let services = services.collect();
         let meshed = state.pods.iter().filter(|pod| pod.sidecar.is_some());
         let bulk = Self {
             services,
@@ -148,15 +148,19 @@ impl Asked {
     }
 }
 
-/// Namespace and pods' labels of `StatefulSet`s.
-fn stateful(state: &ClusterState) -> Vec<(Arc<str>, Arc<meshcore::selector::Labels>)> {
+/// Labels of pods of `StatefulSet`s, by namespace.
+fn stateful(state: &ClusterState) -> HashMap<&str, Vec<&Labels>> {
     let of_pods = state.pods.iter().filter(|pod| {
         pod.owner.as_ref().is_some_and(|Owner { kind, .. }| &**kind == "StatefulSet")
     });
-    let of_pods = of_pods.map(|pod| (pod.meta.namespace.clone(), pod.meta.labels.clone()));
+    let of_pods = of_pods.map(|pod| (&pod.meta, &pod.meta.labels));
     let sets = state.workloads.iter().filter(|workload| workload.kind == "StatefulSet");
-    let of_sets = sets.map(|set| (set.meta.namespace.clone(), set.template_labels.clone()));
-    of_pods.chain(of_sets).collect()
+    let of_sets = sets.map(|set| (&set.meta, &set.template_labels));
+    let mut labels: HashMap<&str, Vec<&Labels>> = HashMap::new();
+    for (meta, one) in of_pods.chain(of_sets) {
+        labels.entry(&meta.namespace).or_default().push(one);
+    }
+    labels
 }
 
 impl Definition {

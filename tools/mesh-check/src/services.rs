@@ -159,9 +159,8 @@ fn unknown_names(mesh: &Mesh, shared: &BTreeMap<Name, Owners<'_>>) -> Vec<Findin
             continue;
         }
         let mut missing: BTreeMap<&str, Vec<(&str, &Definition, &Member)>> = BTreeMap::new();
-        for ((namespace, name), owners) in shared {
-            let is_here = member.bulk.services.contains_key(&(namespace.clone(), name.clone()));
-            if is_here || !member.bulk.meshed.contains(namespace) {
+        for (key @ (namespace, name), owners) in shared {
+            if member.bulk.services.contains_key(key) || !member.bulk.meshed.contains(namespace) {
                 continue;
             }
             let is_for_others = |(owner, definition): &&(&Member, &Arc<Definition>)| {

@@ -1,4 +1,8 @@
 //! Reads what clouds and kubeconfigs say of clusters and writes one record per cluster.
+//!
+//! What bounds it: its start, for a few clusters: of 570,000 instructions 210,000 load the program
+//! and 145,000 describe and read its flags. 511 clusters (9 MB of gcloud's JSON) take 8.6 a byte,
+//! which `meshcore::cluster` accounts for.
 
 mod kubeconfig;
 

@@ -1,4 +1,8 @@
 //! From kubeconfigs to a kubeconfig: renamed, merged, reduced.
+//!
+//! What bounds it: its start, for a few contexts: of 680,000 instructions 225,000 load the program
+//! and 195,000 describe and read its flags. Of long kubeconfigs it is the parser: 500 contexts take
+//! 57 instructions a byte of JSON, 240 of YAML.
 
 mod config;
 mod file;

@@ -1,6 +1,9 @@
 //! Exposes services or istiod of a cluster on its east-west gateway, as
 //! `samples/multicluster/expose-*.yaml` of the cluster's Istio version do, with the namespace,
 //! the revision and the cluster's domain filled in.
+//!
+//! What bounds it: its start. Of the 530,000 instructions of a call 210,000 load the program and
+//! 185,000 describe and read its flags; `true` takes 130,000 in all.
 
 mod istiod;
 mod krm;

@@ -1,5 +1,8 @@
 //! From ranges and targets to firewall rules within the clouds' limits, or to the difference from
 //! the rules that are there.
+//!
+//! What bounds it: its start. Of the 610,000 instructions of a call for two ranges 210,000 load the
+//! program and 225,000 describe and read its flags. What bounds many ranges is said at mesh-cidrs.
 
 mod allow;
 mod aws;

@@ -2,6 +2,12 @@
 //!
 //! [`Picture`] is what is drawn; `survey` and `findings` fill it, and each form is a function of
 //! it. SVG goes through a layout of rectangles that never overlap.
+//!
+//! What bounds it: to read. 64 clusters (32 MB of captures) take 88 instructions a byte, 6.5 times
+//! what `serde_json` takes only to pass over the text: 20 find where objects begin and end, 58 make
+//! typed facts of them, pods' included, which no picture shows but which must be right. The picture
+//! itself takes less than 1 %. It is linear: 89 a byte for 8 clusters. Memory is one capture and
+//! the picture: 9 MB for 64 clusters, 92 MB for 511 (609 MB).
 
 mod cards;
 mod describe;

@@ -1,4 +1,8 @@
 //! Fills in who each cluster is in the mesh, and tells where two would be one.
+//!
+//! What bounds it: its start, for a few clusters: of 640,000 instructions 210,000 load the program
+//! and 160,000 describe and read its flags. 511 clusters (9 MB of gcloud's JSON) take 9 a byte,
+//! which `meshcore::cluster` accounts for.
 
 mod identity;
 

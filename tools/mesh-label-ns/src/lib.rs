@@ -1,5 +1,10 @@
 //! Labels namespaces so that one control plane injects their pods, and says beforehand who
 //! will.
+//!
+//! What bounds it: its API servers; the rest is waiting. A cluster is asked for its webhooks, where
+//! sidecars are wanted, and for each namespace three times, one after the other: before anything is
+//! written in any cluster (not with `--create`), for the labels that are there, and to change them,
+//! where anything changes. Clusters are asked side by side.
 
 mod change;
 mod filter;

@@ -1,4 +1,8 @@
 //! The external address of a Service, as other clusters and machines need it.
+//!
+//! What bounds it: its API servers; the rest is waiting. A cluster is asked once, for the Service,
+//! and once more for nodes where the gateway is at their ports; every second again with `--wait`.
+//! Clusters are asked side by side.
 
 mod address;
 mod live;

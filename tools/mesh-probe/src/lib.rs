@@ -1,4 +1,7 @@
 //! Requests from a client pod of each cluster, and records of what came back.
+//!
+//! What bounds it: what answers; the rest is waiting. A cluster is asked once for its client pod,
+//! and then each request is one `exec` in that; after one that failed the pod is looked at once.
 
 mod capture;
 mod cluster;

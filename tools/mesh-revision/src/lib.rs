@@ -1,5 +1,8 @@
 //! Tells which control-plane revisions, tags and channels serve a cluster, from what kubectl
 //! prints of it.
+//!
+//! What bounds it: to read. A capture of 500 services and as many pods (420 KB) takes 24 million
+//! instructions, 57 a byte, of which to pass over the text would take 15.
 
 mod channel;
 mod choice;

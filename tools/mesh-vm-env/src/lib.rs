@@ -1,4 +1,8 @@
 //! The files that a virtual machine needs to join a mesh.
+//!
+//! What bounds it: its API server; the rest is waiting. It is asked five times, one after the
+//! other: for three config maps, the gateway's Service and the token; before that for a workload
+//! group that is only named, in up to three versions. `--format 1.6` asks twice.
 
 mod bundle;
 mod check;

@@ -1,5 +1,8 @@
 //! Registers a service that runs on virtual machines with the mesh, as
 //! `istioctl x add-to-mesh external-service` of Istio 1.6 did, or by the objects that came after it.
+//!
+//! What bounds it: its start. Of the 670,000 instructions of a call 205,000 load the program and
+//! 210,000 describe and read its flags; `true` takes 130,000 in all.
 
 mod address;
 mod external;

@@ -43,6 +43,8 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Document<'a> {
     place: String,
+    /// How much of the place is that of the whole document.
+    whole: usize,
     json: Cow<'a, str>,
 }
 
@@ -178,16 +180,14 @@ impl Source {
             array.map(|items| ("", items)).or_else(|| Some((".items", list()?)))
         {
             let place = self.place(0);
-            for (i, item) in items.into_iter().enumerate() {
-                flatten(&place, &format!("{path}[{i}]"), item.get(), &mut documents)?;
-            }
+            flatten_items(&place, &format!("{place}: {path}"), items, &mut documents)?;
             return Ok(documents);
         }
         let values = serde_json::Deserializer::from_str(&self.text).into_iter::<&RawValue>();
         for (i, value) in values.enumerate() {
             let place = self.place(i);
             let value = value.map_err(|e| Error::data(format!("is not JSON: {e}")).at(&place))?;
-            flatten(&place, "", value.get(), &mut documents)?;
+            flatten(&place, place.clone(), value.get(), &mut documents)?;
         }
         Ok(documents)
     }
@@ -213,7 +213,7 @@ impl Source {
         for document in self.yaml()? {
             let (place, json) = document?;
             let mut parts = Vec::new();
-            flatten(&place, "", &json, &mut parts)?;
+            flatten(&place, place.clone(), &json, &mut parts)?;
             documents.extend(parts.into_iter().map(Document::into_owned));
         }
         Ok(documents)
@@ -248,41 +248,50 @@ impl<'a> List<'a> {
     }
 }
 
-/// Appends the objects of one value: itself, or the items of an array or `List`.
+/// Appends the objects of one value of a document: itself, or the items of an array or `List`.
 fn flatten<'a>(
-    place: &str,
-    path: &str,
+    whole: &str,
+    place: String,
     json: &'a str,
     documents: &mut Vec<Document<'a>>,
 ) -> Result<()> {
-    let (prefix, items) = match json.as_bytes()[0] {
+    let (path, items) = match json.as_bytes()[0] {
         b'[' => {
             let items = serde_json::from_str::<Vec<&RawValue>>(json)
-                .map_err(|e| Error::data(e.to_string()).at(place))?;
-            (path.to_owned(), items)
+                .map_err(|e| Error::data(e.to_string()).at(whole))?;
+            ("", items)
         }
         // Most objects have no items, and a search for the word is cheaper than a parse.
         b'{' => {
             let list = json.contains("\"items\"").then(|| serde_json::from_str::<List<'_>>(json));
             let Some(items) = list.and_then(|list| list.ok()?.items()) else {
-                let colon = if path.is_empty() { "" } else { ": " };
-                documents.push(Document {
-                    place: format!("{place}{colon}{path}"),
-                    json: Cow::Borrowed(json),
-                });
+                let json = Cow::Borrowed(json);
+                documents.push(Document { place, whole: whole.len(), json });
                 return Ok(());
             };
-            (format!("{path}.items"), items)
+            (".items", items)
         }
         // An empty YAML document.
         b'n' => return Ok(()),
-        _ => return Err(Error::data("is neither an object nor a list").at(place)),
+        _ => return Err(Error::data("is neither an object nor a list").at(whole)),
     };
-    if prefix.matches('[').count() >= MAX_LISTS {
-        return Err(Error::data("has lists in lists in lists").at(place));
+    let lists = place[whole.len()..].matches('[').count();
+    if lists >= MAX_LISTS {
+        return Err(Error::data("has lists in lists in lists").at(whole));
     }
+    let colon = if lists == 0 { ": " } else { "" };
+    flatten_items(whole, &format!("{place}{colon}{path}"), items, documents)
+}
+
+/// The same of the items of a list, which is at `place`.
+fn flatten_items<'a>(
+    whole: &str,
+    place: &str,
+    items: Vec<&'a RawValue>,
+    documents: &mut Vec<Document<'a>>,
+) -> Result<()> {
     for (i, item) in items.into_iter().enumerate() {
-        flatten(place, &format!("{prefix}[{i}]"), item.get(), documents)?;
+        flatten(whole, format!("{place}[{i}]"), item.get(), documents)?;
     }
     Ok(())
 }
@@ -292,6 +301,12 @@ impl Document<'_> {
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The place of all that it is, or is an item of: `nodes.json: document 1`.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        &self.place[..self.whole]
     }
 
     /// Its `apiVersion` and `kind`; nothing that comes after them is read.
@@ -315,12 +330,12 @@ impl Document<'_> {
         }
         let dot = if path.starts_with('[') { "" } else { "." };
         // A document inside a list has a path already.
-        let colon = if self.place.ends_with(']') { "" } else { ": " };
+        let colon = if self.place == self.whole() { ": " } else { "" };
         format!("{}{colon}{dot}{path}", self.place)
     }
 
     fn into_owned(self) -> Document<'static> {
-        Document { place: self.place, json: Cow::Owned(self.json.into_owned()) }
+        Document { json: Cow::Owned(self.json.into_owned()), ..self }
     }
 }
 
@@ -430,6 +445,23 @@ mod tests {
         assert!(message("--- {}\n--- {n: .nan}").starts_with("stdin: document 2: n: has a number"));
         assert_eq!(message("[]"), "stdin: holds no objects");
         assert_eq!(message("3"), "stdin: document 1: is neither an object nor a list");
+    }
+
+    #[test]
+    fn items_of_lists_know_their_whole_document() {
+        let list = "{\"kind\":\"List\",\"items\":[[{}],{}]}";
+        for (text, before) in [(list.to_owned(), 1), (format!("{{}}\n{list}"), 2)] {
+            let source = source(&text);
+            let documents = source.documents().unwrap();
+            let whole = format!("stdin: document {before}");
+            let places = [format!("{whole}: .items[0][0]"), format!("{whole}: .items[1]")];
+            let last = &documents[before - 1..];
+            assert!(last.iter().map(Document::place).eq(places.iter()), "{last:?}");
+            assert!(last.iter().all(|document| document.whole() == whole), "{last:?}");
+        }
+        assert!(source("[[[{}]]]").documents().is_ok());
+        let message = message("[[[[{}]]]]");
+        assert_eq!(message, "stdin: document 1: has lists in lists in lists");
     }
 
     #[test]

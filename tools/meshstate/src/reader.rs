@@ -65,7 +65,7 @@ impl Reader<'_> {
                 let whole = Source::new(origin.name.to_owned(), line)?.after(documents);
                 match whole.documents() {
                     Ok(found) => {
-                        self.add_all(origin, &whole, &found)?;
+                        self.add_all(origin, &found)?;
                         documents += 1;
                         continue;
                     }
@@ -75,7 +75,7 @@ impl Reader<'_> {
             }
             input.read_to_end(&mut line).map_err(failed)?;
             let rest = Source::new(origin.name.to_owned(), line)?.after(documents);
-            return self.add_all(origin, &rest, &rest.documents()?);
+            return self.add_all(origin, &rest.documents()?);
         }
         // An empty stream is the same error everywhere.
         if documents == 0 {
@@ -84,29 +84,24 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn add_all(
-        &mut self,
-        origin: Origin<'_>,
-        source: &Source,
-        documents: &[Document<'_>],
-    ) -> Result<()> {
+    fn add_all(&mut self, origin: Origin<'_>, documents: &[Document<'_>]) -> Result<()> {
         let mut begun = Vec::new();
         // A header is for what follows it in its own document.
         let mut capture: Option<(&str, usize)> = None;
         for document in documents {
             let meta = document.type_meta();
             let Some(kind) = &meta.kind else { return Err(unknown(document, None)) };
-            let part = part(source, document);
             match (meta.group(), &**kind) {
                 ("meshutils", "Cluster") => self.records.push(document.decode()?),
                 ("meshutils", "Capture") => {
                     let index = self.begin(origin, document)?;
                     begun.push(index);
-                    capture = Some((part, index));
+                    capture = Some((document.whole(), index));
                 }
                 ("", "Config") => return Err(unknown(document, Some("a kubeconfig"))),
                 (group, kind) => {
-                    let of_capture = capture.filter(|&(of, _)| of == part).map(|(_, index)| index);
+                    let of_capture = capture.filter(|&(whole, _)| whole == document.whole());
+                    let of_capture = of_capture.map(|(_, index)| index);
                     let index = of_capture.unwrap_or_else(|| self.index(origin.cluster));
                     match &mut self.clusters[index] {
                         Slot::Open(cluster) => {
@@ -204,12 +199,6 @@ fn may_be_whole(line: &[u8]) -> bool {
 /// Whether a line is one JSON value.
 fn is_whole(line: &str) -> bool {
     serde_json::from_str::<&RawValue>(line).is_ok()
-}
-
-/// The part of a place that says which document of its source this is.
-fn part<'d>(source: &Source, document: &'d Document<'_>) -> &'d str {
-    let rest = document.place().get(source.name.len()..).unwrap_or_default();
-    rest.trim_start_matches(": ").split(':').next().unwrap_or_default()
 }
 
 fn too_late(document: &Document<'_>, name: &str) -> Error {
