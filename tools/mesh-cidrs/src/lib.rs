@@ -2,8 +2,9 @@
 //!
 //! What bounds it: of a million random IPv4 lines, 610 instructions each, 310 read the numbers, 145
 //! sort, 155 join and write; in time, reading is 45 % and sorting 30 %. A program of nothing but
-//! that takes 440. Lists are read in pieces, so memory is the keys that are sorted, 8 bytes a range. IPv6 takes 1,700 a line: 600 sort
-//! keys of 32 bytes. What bounds clusters is said at `meshcore::cluster`.
+//! that takes 440. Lists are read in pieces, so memory is the keys that are sorted, 8 bytes a range.
+//! IPv6 takes 1,700 a line: 600 sort keys of 32 bytes. What bounds clusters is said at
+//! `meshcore::cluster`.
 
 mod aggregate;
 mod growth;
