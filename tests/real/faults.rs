@@ -237,14 +237,16 @@ impl Ground {
                 }
                 http(fault, on)
             }
-            Way::Signal(_, moment) => http(
-                match moment {
+            Way::Signal(_, moment) => {
+                // `nohup` and a script's background ignore some, and what they start inherits that.
+                shell = Some("exec env --default-signal=HUP,INT,TERM \"$@\"");
+                let fault = match moment {
                     Moment::First => Fault::SilenceFrom(1),
                     Moment::Last => Fault::SilenceFrom(self.usual[index].0),
                     Moment::After(_) => Fault::None,
-                },
-                On::All,
-            ),
+                };
+                http(fault, On::All)
+            }
             Way::Bytes(limit) => {
                 let server = self.server().trim_start_matches("https://").parse();
                 let way = proxy.insert(Proxy::bytes(server.expect("an address"), limit));

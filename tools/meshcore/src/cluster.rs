@@ -2,7 +2,8 @@
 //!
 //! What bounds reading, 8 instructions a byte of an array that gcloud prints: it is passed over once,
 //! at 7, almost all for text that is skipped. Of anything else the documents' ends are looked for
-//! first, for as much again. The text is held whole, which is a good part of the kernel's time.
+//! first, and then what each is, for as much again each time. The text is held whole, which is a
+//! good part of the kernel's time.
 
 mod aks;
 mod eks;

@@ -28,11 +28,14 @@ fn stage_without_end(place: &Path) {
     }
 }
 
+/// The signals do what they do by default, whatever this process has inherited.
+const BY_DEFAULT: &str = "exec env --default-signal=HUP,INT,QUIT,TERM";
+
 /// A shell's command by which this program does that and nothing else.
 fn command(shell: &str, place: &Path) -> Command {
     let mut command = Command::new("sh");
     command
-        .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
+        .args(["-c", &format!("{shell} \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "folder::signals::a_signal_at_any_moment_leaves_all_files_or_none"])
         .arg("--nocapture")
@@ -98,7 +101,7 @@ fn a_signal_at_any_moment_leaves_all_files_or_none() {
     for (signal, number) in [("HUP", 1), ("INT", 2), ("QUIT", 3), ("TERM", 15)] {
         for time in 0..TIMES {
             let dir = tempfile::tempdir().unwrap();
-            let (mut child, _output) = start(dir.path(), "", time % 5);
+            let (mut child, _output) = start(dir.path(), BY_DEFAULT, time % 5);
             send(signal, &child);
             assert_eq!(child.wait().unwrap().signal(), Some(number));
             sent += 1;
@@ -112,7 +115,7 @@ fn a_signal_at_any_moment_leaves_all_files_or_none() {
 #[test]
 fn signals_that_are_ignored_stay_so() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut child, mut output) = start(dir.path(), "trap '' HUP INT;", 1);
+    let (mut child, mut output) = start(dir.path(), "trap '' HUP INT; exec", 1);
     send("HUP", &child);
     send("INT", &child);
     for _ in 0..5 {
@@ -129,7 +132,7 @@ fn signals_that_are_ignored_stay_so() {
 fn a_file_that_may_not_be_so_large_is_not_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("large");
-    let mut child = command("ulimit -f 0;", &place).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = command("ulimit -f 0; exec", &place).stdout(Stdio::null()).spawn().unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(25));
     assert!(!place.exists());
 }
