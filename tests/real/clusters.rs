@@ -121,7 +121,7 @@ pub fn namespace(stem: &str) -> String {
 }
 
 /// Waits, generously, until `condition` gives something.
-pub fn wait_for<T>(what: &str, condition: impl Fn() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let limit = Instant::now() + Duration::from_secs(120);
     loop {
         if let Some(value) = condition() {

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::{TcpListener, UdpSocket};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tools::{Product, Scene, Site, TOOLS, Tool, ensure};
@@ -301,21 +301,13 @@ impl Ground {
             .env("DIR", &scene.dir)
             .env("LEFT", left)
             .env("RESOLV", resolv.path());
-        let ran = end(command, &tool.input(scene), |pid| {
+        let ran = end(command, &tool.input(scene), |child| {
             let Way::Signal(signal, moment) = kind.way else { return };
-            let (requests, time) = self.usual[index];
-            let seen = |wanted: usize| {
-                wait_for("the request", || {
-                    let seen = proxy.as_ref().map_or(0, Proxy::seen);
-                    (seen >= wanted).then_some(())
-                });
-            };
-            match moment {
-                Moment::First => seen(1),
-                Moment::Last => seen(requests),
-                Moment::After(part) => std::thread::sleep(time * part / 100),
+            let Some(proxy) = &proxy else { return };
+            if is_over_before(moment, self.usual[index], child, proxy) {
+                return;
             }
-            let kill = Command::new("kill").args(["-s", signal, &pid.to_string()]).output();
+            let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).output();
             kill.expect("kill runs");
         });
         drop(silent);
@@ -323,15 +315,41 @@ impl Ground {
     }
 }
 
-/// Runs a command to its own end; `meanwhile` hears its number.
-fn end(mut command: Command, input: &str, meanwhile: impl FnOnce(u32)) -> Result<Ran, String> {
+/// Waits for the moment, by what a usual run takes: requests and time. Whether the process ended
+/// before: what other tests have removed since then is not asked for.
+fn is_over_before(
+    moment: Moment,
+    (requests, time): (usize, Duration),
+    child: &mut Child,
+    proxy: &Proxy,
+) -> bool {
+    let wanted = match moment {
+        Moment::First => 1,
+        Moment::Last => requests,
+        Moment::After(part) => {
+            std::thread::sleep(time * part / 100);
+            0
+        }
+    };
+    wait_for("the request", || {
+        let is_over = child.try_wait().expect("it can be waited for").is_some();
+        (is_over || proxy.seen() >= wanted).then_some(is_over)
+    })
+}
+
+/// Runs a command to its own end; `meanwhile` is given the process.
+fn end(
+    mut command: Command,
+    input: &str,
+    meanwhile: impl FnOnce(&mut Child),
+) -> Result<Ran, String> {
     let file = || tempfile::tempfile().expect("a temporary file");
     let (mut stdin, mut stdout, mut stderr) = (file(), file(), file());
     stdin.write_all(input.as_bytes()).and_then(|()| stdin.rewind()).expect("it can be written");
     let copy = |file: &File| Stdio::from(file.try_clone().expect("a copy"));
     command.stdin(copy(&stdin)).stdout(copy(&stdout)).stderr(copy(&stderr));
     let mut child = command.spawn().expect("it starts");
-    meanwhile(child.id());
+    meanwhile(&mut child);
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().expect("it can be waited for") {
