@@ -2,20 +2,22 @@
 //! detected and never asked for; every error names source, document and field.
 
 mod capture;
+mod document;
 mod field;
 mod stream;
 mod type_meta;
 mod yaml;
 
 pub use capture::OneCapture;
+pub use document::Document;
 pub use field::{FieldError, decode};
 pub use type_meta::TypeMeta;
 
 use crate::list::Ranges;
 use crate::{Error, Result};
+use document::{List, flatten, flatten_items};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
 use std::path::PathBuf;
@@ -37,15 +39,6 @@ pub struct Source {
     pub text: String,
     /// Documents that stood before it in the same stream.
     before: usize,
-}
-
-/// One object out of a source, as JSON text whatever the source was written in.
-#[derive(Debug)]
-pub struct Document<'a> {
-    place: String,
-    /// How much of the place is that of the whole document.
-    whole: usize,
-    json: Cow<'a, str>,
 }
 
 impl Input {
@@ -226,116 +219,6 @@ impl Source {
             let place = self.place(i);
             json.map_err(|e| e.at(&place)).map(|json| (place, json))
         }))
-    }
-}
-
-/// How deep lists may stand in lists: `jq -s` around arrays of `List`s needs three.
-const MAX_LISTS: usize = 3;
-
-/// What a Kubernetes list looks like.
-#[derive(Deserialize)]
-struct List<'a> {
-    #[serde(default, borrow)]
-    kind: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-impl<'a> List<'a> {
-    /// `None` for what is no list.
-    fn items(self) -> Option<Vec<&'a RawValue>> {
-        self.items.filter(|_| self.kind.is_some_and(|kind| kind.ends_with("List")))
-    }
-}
-
-/// Appends the objects of one value of a document: itself, or the items of an array or `List`.
-fn flatten<'a>(
-    whole: &str,
-    place: String,
-    json: &'a str,
-    documents: &mut Vec<Document<'a>>,
-) -> Result<()> {
-    let (path, items) = match json.as_bytes()[0] {
-        b'[' => {
-            let items = serde_json::from_str::<Vec<&RawValue>>(json)
-                .map_err(|e| Error::data(e.to_string()).at(whole))?;
-            ("", items)
-        }
-        // Most objects have no items, and a search for the word is cheaper than a parse.
-        b'{' => {
-            let list = json.contains("\"items\"").then(|| serde_json::from_str::<List<'_>>(json));
-            let Some(items) = list.and_then(|list| list.ok()?.items()) else {
-                let json = Cow::Borrowed(json);
-                documents.push(Document { place, whole: whole.len(), json });
-                return Ok(());
-            };
-            (".items", items)
-        }
-        // An empty YAML document.
-        b'n' => return Ok(()),
-        _ => return Err(Error::data("is neither an object nor a list").at(whole)),
-    };
-    let lists = place[whole.len()..].matches('[').count();
-    if lists >= MAX_LISTS {
-        return Err(Error::data("has lists in lists in lists").at(whole));
-    }
-    let colon = if lists == 0 { ": " } else { "" };
-    flatten_items(whole, &format!("{place}{colon}{path}"), items, documents)
-}
-
-/// The same of the items of a list, which is at `place`.
-fn flatten_items<'a>(
-    whole: &str,
-    place: &str,
-    items: Vec<&'a RawValue>,
-    documents: &mut Vec<Document<'a>>,
-) -> Result<()> {
-    for (i, item) in items.into_iter().enumerate() {
-        flatten(whole, format!("{place}[{i}]"), item.get(), documents)?;
-    }
-    Ok(())
-}
-
-impl Document<'_> {
-    /// Where the document stands: `stdin: document 2`, `nodes.json: document 1: .items[3]`.
-    #[must_use]
-    pub fn place(&self) -> &str {
-        &self.place
-    }
-
-    /// The place of all that it is, or is an item of: `nodes.json: document 1`.
-    #[must_use]
-    pub fn whole(&self) -> &str {
-        &self.place[..self.whole]
-    }
-
-    /// Its `apiVersion` and `kind`; nothing that comes after them is read.
-    #[must_use]
-    pub fn type_meta(&self) -> TypeMeta<'_> {
-        TypeMeta::read(&self.json)
-    }
-
-    /// The document as `T`; an error names the field.
-    pub fn decode<'b, T: Deserialize<'b>>(&'b self) -> Result<T> {
-        decode(&self.json)
-            .map_err(|FieldError { path, reason }| Error::data(reason).at(self.field(&path)))
-    }
-
-    /// The place of a field: `stdin: document 1: .items[3].spec.ports[0]`.
-    #[must_use]
-    pub fn field(&self, path: &str) -> String {
-        let path = path.trim_start_matches('.');
-        if path.is_empty() {
-            return self.place.clone();
-        }
-        let dot = if path.starts_with('[') { "" } else { "." };
-        // A document inside a list has a path already.
-        let colon = if self.place == self.whole() { ": " } else { "" };
-        format!("{}{colon}{dot}{path}", self.place)
-    }
-
-    fn into_owned(self) -> Document<'static> {
-        Document { json: Cow::Owned(self.json.into_owned()), ..self }
     }
 }
 
