@@ -1,5 +1,7 @@
 //! scripts/testbed: its nodes run pods, and what it starts, it ends.
 
+mod assets;
+
 use crate::clusters::{shell_command, unique, wait_for};
 use crate::{Needs, Test};
 use mesh_tests::{Ran, root, run};
@@ -15,6 +17,14 @@ pub const TESTS: &[Test] = &[
     ("testbed_ends_all_when_terminated", Needs::Clusters, ends_all_when_terminated),
     ("testbed_up_status_down", Needs::Clusters, up_status_down),
     ("testbed_refuses_wrong_usage", Needs::Clusters, refuses_wrong_usage),
+    ("testbed_has_a_kubectl_that_fits", Needs::Clusters, kubectl_fits),
+    ("testbed_fills_token_secrets", Needs::Clusters, fills_token_secrets),
+    ("assets_are_built_once", Needs::Clusters, assets::are_built_once),
+    ("assets_are_built_by_one_of_two", Needs::Clusters, assets::are_built_by_one_of_two),
+    ("assets_are_not_left_half_built", Needs::Clusters, assets::are_not_left_half_built),
+    ("assets_say_what_could_not_be_built", Needs::Clusters, assets::say_what_could_not_be_built),
+    ("assets_say_that_go_is_needed", Needs::Clusters, assets::say_that_go_is_needed),
+    ("assets_are_envtests", Needs::Clusters, assets::are_envtests),
     ("nodes_are_ready", Needs::Nodes, nodes_are_ready),
     ("nodes_run_helloworld_for_pods_of_all_clusters", Needs::Nodes, helloworld),
     ("nodes_execute_commands_through_the_api", Needs::Nodes, exec),
@@ -153,6 +163,36 @@ fn refuses_wrong_usage() {
     }
 }
 
+/// As kubectl supports them: at most one minor version away from the server.
+fn kubectl_fits() {
+    let mut command = crate::clusters::kubectl(&["--context", "cluster1", "version", "-o", "json"]);
+    let versions: Value = serde_json::from_str(&run(&mut command, "").ok()).expect("it is JSON");
+    let minor = |side: &str| {
+        let text = versions[side]["minor"].as_str().expect("it is said").trim_end_matches('+');
+        text.parse::<u32>().expect("a number")
+    };
+    assert!(minor("clientVersion").abs_diff(minor("serverVersion")) <= 1, "{versions}");
+}
+
+fn fills_token_secrets() {
+    let name = unique("filled");
+    let secret = format!(
+        "{{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata:
+          {{name: {name}, annotations: {{kubernetes.io/service-account.name: default}}}}}}"
+    );
+    let kubectl = |args: &[&str], input: &str| {
+        let args = [&["--context", "cluster1"], args].concat();
+        run(&mut crate::clusters::kubectl(&args), input).ok()
+    };
+    let _ = kubectl(&["create", "-f", "-"], &secret);
+    let path = "-o=jsonpath={.data.token}";
+    wait_for("a token", || {
+        (!kubectl(&["get", "secret", &name, path], "").is_empty()).then_some(())
+    });
+    let _ = kubectl(&["delete", "secret", &name], "");
+    assert_eq!(kubectl(&["create", "token", "default"], "").matches('.').count(), 2);
+}
+
 /// What keeps this machine from running nodes, if anything does.
 pub fn no_nodes() -> Option<&'static str> {
     static ANSWER: LazyLock<Option<String>> = LazyLock::new(|| {
@@ -204,9 +244,9 @@ fn nodes_are_ready() {
         assert_eq!(node["metadata"]["name"], format!("{context}-node"));
         let conditions = node["status"]["conditions"].as_array().expect("a list");
         let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
-        assert_eq!(ready.expect("it is told")["status"], "True");
+        assert_eq!(ready.expect("it is reported")["status"], "True");
         let runtime = node["status"]["nodeInfo"]["containerRuntimeVersion"].as_str();
-        assert!(runtime.expect("it is told").starts_with("containerd://"));
+        assert!(runtime.expect("it is reported").starts_with("containerd://"));
     }
 }
 
