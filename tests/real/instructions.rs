@@ -1,16 +1,16 @@
 //! What pure tools cost in instructions, which are as many on a busy machine as on a quiet one:
 //! a start, and a line of what can be long. Limits are a tenth above what was measured.
 
-use crate::{Needs, Test};
+use crate::{Needs, Nightly, Test};
 use mesh_tests::release_programs;
 use mesh_tests::samples::{GCLOUD, ISTIOD, KUBECONFIG, RECORD, TAGGED, TWO_CLUSTERS};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub const TESTS: &[Test] = &[
-    ("instructions_of_help", Needs::Valgrind, help),
-    ("instructions_of_a_transformation", Needs::Valgrind, transformation),
-    ("instructions_of_a_line", Needs::Valgrind, lines),
+    ("instructions_of_help", Needs::Nightly(Nightly::Valgrind), help),
+    ("instructions_of_a_transformation", Needs::Nightly(Nightly::Valgrind), transformation),
+    ("instructions_of_a_line", Needs::Nightly(Nightly::Valgrind), lines),
 ];
 
 const REPLIES: &str = "Hello version: v1, instance: a\nHello version: v2, instance: b\n";

@@ -1,11 +1,8 @@
 //! `scripts/kubernetes`: our tools as jobs of Kubernetes itself, in the image that users get.
-//!
-//! The test bed's Kubernetes 1.20 has neither `CronJob`s of batch/v1 nor Indexed Jobs: of the
-//! first the Job is run that it would make, of the second one Job for each worker.
 
 use crate::clusters::{shell_command, wait_for};
 use crate::testbed::with_nodes;
-use crate::{Needs, Test, package};
+use crate::{Needs, Nightly, Test, package};
 use mesh_tests::{Ran, root, run};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -15,8 +12,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 pub const TESTS: &[Test] = &[
-    ("jobs_rotate_remote_secrets", Needs::NodesAndMusl, rotate_remote_secrets),
-    ("jobs_share_a_fan_out", Needs::NodesAndMusl, share_a_fan_out),
+    ("jobs_rotate_remote_secrets", Needs::Nightly(Nightly::NodesAndMusl), rotate_remote_secrets),
+    ("jobs_share_a_fan_out", Needs::Nightly(Nightly::NodesAndMusl), share_a_fan_out),
 ];
 
 const CLUSTERS: [&str; 2] = ["cluster1", "cluster2"];
@@ -103,19 +100,28 @@ fn apply(manifest: &Value) {
     let _ = run(command.args(args), &manifest.to_string()).ok();
 }
 
-/// Runs a Job to its end: whether it was done, and what its last pod said.
-fn ends(name: &str, spec: &Value) -> (bool, String) {
-    let mut spec = spec.clone();
-    spec["backoffLimit"] = json!(0);
-    let metadata = json!({"name": name, "namespace": "mesh-jobs"});
-    apply(&json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}));
-    let status = wait_for(&format!("the end of {name}"), || {
-        let status = get("cluster1", &format!("job/{name} -n mesh-jobs"))["status"].take();
-        (status["succeeded"] == 1 || status["failed"].is_number()).then_some(status)
+/// Waits for the end of a Job: whether it was done, and what its pods said.
+fn ends(name: &str) -> (bool, String) {
+    let condition = wait_for(&format!("the end of {name}"), || {
+        let job = get("cluster1", &format!("job/{name} -n mesh-jobs"));
+        let conditions = job["status"]["conditions"].as_array()?.clone();
+        let ended = |one: &Value| ["Complete", "Failed"].iter().any(|end| one["type"] == *end);
+        conditions.into_iter().find(|one| ended(one) && one["status"] == "True")
     });
-    let logs = "logs --all-containers --ignore-errors";
+    let logs = "logs --all-containers --ignore-errors --tail=-1";
     let said = here(&format!("kubectl --context cluster1 -n mesh-jobs {logs} -l job-name={name}"));
-    (status["succeeded"] == 1, said)
+    (condition["type"] == "Complete", said)
+}
+
+/// Runs what the `CronJob` runs, now and once.
+fn rotate(name: &str) -> (bool, String) {
+    let _ = here(&format!(
+        "kubectl --context cluster1 -n mesh-jobs create job {name} \
+           --from=cronjob/rotate-remote-secrets --dry-run=client -o json |
+           kubectl patch --local -f - -o json --type=merge -p '{{\"spec\": {{\"backoffLimit\": 0}}}}' |
+           kubectl --context cluster1 create -f -"
+    ));
+    ends(name)
 }
 
 /// The token that `context` has for the other cluster.
@@ -130,26 +136,15 @@ fn token(context: &str, other: &str) -> String {
 fn rotate_remote_secrets() {
     prepare();
     let_in("rotate-remote-secrets", "mesh");
-    let mut spec = Value::Null;
-    for manifest in manifests("rotate-remote-secrets") {
-        if manifest["kind"] == "CronJob" {
-            spec = manifest["spec"]["jobTemplate"]["spec"].clone();
-            // The server of the test bed knows the same fields under an older name.
-            let mut older = manifest;
-            older["apiVersion"] = json!("batch/v1beta1");
-            apply(&older);
-        } else {
-            apply(&manifest);
-        }
-    }
-    let (done, said) = ends("rotate-1", &spec);
+    manifests("rotate-remote-secrets").iter().for_each(apply);
+    let (done, said) = rotate("rotate-1");
     assert!(done, "{said}");
     assert!(said.contains("cluster1: secret istio-system/istio-remote-secret-cluster2 created"));
     let first = token("cluster1", "cluster2");
     assert!(first.starts_with("eyJ"), "{first}");
     // Tokens are new when their second is.
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let (done, said) = ends("rotate-2", &spec);
+    let (done, said) = rotate("rotate-2");
     assert!(done, "{said}");
     assert!(said.contains("cluster2: secret istio-system/istio-remote-secret-cluster1 "), "{said}");
     assert_ne!(token("cluster1", "cluster2"), first);
@@ -161,11 +156,11 @@ END",
         token("cluster1", "cluster2").trim()
     ));
     assert_eq!(asked, "system:serviceaccount:istio-system:istio-reader-service-account");
-    every_rule_is_needed(&spec);
+    every_rule_is_needed();
 }
 
 /// Without any one of its rights in a cluster, the job fails or does less.
-fn every_rule_is_needed(spec: &Value) {
+fn every_rule_is_needed() {
     let role = "role/rotate-remote-secrets -n istio-system";
     let rules = get("cluster2", role)["rules"].clone();
     let count = rules.as_array().expect("a list").len();
@@ -181,7 +176,7 @@ fn every_rule_is_needed(spec: &Value) {
         let _ = here(
             "kubectl --context cluster2 -n istio-system delete secret istio-remote-secret-cluster1 --ignore-not-found",
         );
-        let (done, said) = ends(&format!("rotate-without-{rule}"), spec);
+        let (done, said) = rotate(&format!("rotate-without-{rule}"));
         assert!(!done && said.contains("forbidden"), "without {lacking}: {said}");
         let patch = json!({"rules": rules});
         let patch = format!("kubectl --context cluster2 patch {role} --type merge -p '{patch}'");
@@ -201,38 +196,13 @@ fn share_a_fan_out() {
     let input = NAMES.iter().map(|name| gateway(name).to_string()).collect::<Vec<_>>().join("\n");
     apply(&json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "fan-out", "namespace": "mesh-jobs"}, "data": {"manifests.yaml": input}}));
-    let mut did: BTreeMap<String, usize> = BTreeMap::new();
-    for manifest in manifests("fan-out") {
-        if manifest["kind"] != "Job" {
-            apply(&manifest);
-            continue;
-        }
-        let mut spec = manifest["spec"].clone();
-        let fields = spec.as_object_mut().expect("an object");
-        assert_eq!(fields.remove("completionMode"), Some(json!("Indexed")));
-        let (count, _) = (fields.remove("completions"), fields.remove("parallelism"));
-        let container = &mut spec["template"]["spec"]["containers"][0];
-        let command = container["command"].as_array().expect("a list");
-        let shard = format!("--shard=$(JOB_COMPLETION_INDEX)/{}", count.expect("a number"));
-        assert!(command.contains(&json!(shard)), "{command:?}");
-        let env = container["env"].as_array_mut().expect("a list");
-        // As the Job controller of newer versions does, behind all others.
-        env.push(json!({"name": "JOB_COMPLETION_INDEX"}));
-        let last = env.len() - 1;
-        // Or a pod that fails is started for ever.
-        spec["template"]["spec"]["restartPolicy"] = json!("Never");
-        for index in 0..4 {
-            let env = &mut spec["template"]["spec"]["containers"][0]["env"];
-            env[last]["value"] = json!(index.to_string());
-            let (done, said) = ends(&format!("fan-out-{index}"), &spec);
-            assert!(done, "{said}");
-            let lines: Vec<&str> = said.lines().collect();
-            assert!((2..=3).contains(&lines.len()), "{said}");
-            for line in lines {
-                assert!(line.ends_with(" created"), "{line}");
-                *did.entry(line.to_owned()).or_default() += 1;
-            }
-        }
+    manifests("fan-out").iter().for_each(apply);
+    let (done, said) = ends("fan-out");
+    assert!(done, "{said}");
+    let mut did: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in said.lines() {
+        assert!(line.ends_with(" created"), "{line}");
+        *did.entry(line).or_default() += 1;
     }
     assert_eq!((did.len(), did.values().sum::<usize>()), (10, 10), "{did:?}");
     for context in CLUSTERS {

@@ -56,15 +56,24 @@ enum Needs {
     Mandoc,
     Shells,
     Clusters,
-    ClustersAndTime,
     ClustersAndShells,
     Nodes,
     NodesAndEnvoy,
-    NodesAndMusl,
-    Debian,
-    Musl,
     Gcloud,
     ClustersAndGcloud,
+    Nightly(Nightly),
+    Nothing,
+}
+
+/// What a test of `scripts/nightly` cannot do without: it takes long, or waits for builds of its
+/// own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nightly {
+    Debian,
+    Musl,
+    NodesAndMusl,
+    Packages,
+    Soak,
     Valgrind,
 }
 
@@ -110,7 +119,9 @@ fn main() {
         vm_join::TESTS,
     ]
     .concat();
-    let trials = tests.into_iter().map(trial).collect();
+    let is_nightly = std::env::var_os("MESH_NIGHTLY").is_some_and(|value| value == "1");
+    let is_due = |(_, needs, _): &Test| is_nightly || !matches!(needs, Needs::Nightly(_));
+    let trials = tests.into_iter().filter(is_due).map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -144,19 +155,27 @@ impl Needs {
             Self::Mandoc => (!is_program("mandoc")).then_some("mandoc on PATH"),
             Self::Shells => shells(),
             Self::Clusters => clusters(),
-            Self::ClustersAndTime => clusters().or_else(soak::lacks_time),
             Self::ClustersAndShells => clusters().or_else(shells),
             Self::Nodes => clusters().or_else(testbed::no_nodes),
             Self::NodesAndEnvoy => {
                 clusters().or_else(testbed::no_nodes).or_else(traffic::lacks_envoy)
             }
-            Self::NodesAndMusl => {
-                clusters().or_else(testbed::no_nodes).or_else(package::lacks_musl)
-            }
-            Self::Debian => package::lacks_debian(),
-            Self::Musl => package::lacks_musl(),
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
+            Self::Nightly(nightly) => nightly.lacking(),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl Nightly {
+    fn lacking(self) -> Option<&'static str> {
+        match self {
+            Self::Debian => package::lacks_debian(),
+            Self::Musl => package::lacks_musl(),
+            Self::NodesAndMusl => Needs::Nodes.lacking().or_else(package::lacks_musl),
+            Self::Packages => package::lacks_debian().or_else(package::lacks_musl),
+            Self::Soak => Needs::Clusters.lacking().or_else(soak::lacks_time),
             Self::Valgrind => (!is_program("valgrind")).then_some("valgrind on PATH"),
         }
     }

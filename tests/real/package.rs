@@ -1,8 +1,8 @@
 //! `scripts/package`: what users get, through the programs that they install it with.
 
 use crate::install::all_below;
-use crate::{Needs, Test, is_program};
-use mesh_tests::{outside_cargo, program_dir, release_programs, root, run};
+use crate::{Needs, Nightly, Test, is_program};
+use mesh_tests::{outside_cargo, program_dir, programs, root, run};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,12 +12,12 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 
 pub const TESTS: &[Test] = &[
-    ("package_for_debian_comes_and_goes", Needs::Debian, debian_comes_and_goes),
-    ("package_has_the_same_bytes_every_time", Needs::Musl, same_bytes),
-    ("package_tarball_runs_anywhere", Needs::Musl, tarball_runs_anywhere),
-    ("package_image_is_what_it_says", Needs::Musl, image_is_what_it_says),
-    ("package_bill_names_all_that_is_linked", Needs::Musl, bill_names_all),
-    ("package_refuses_wrong_usage", Needs::Musl, refuses_wrong_usage),
+    ("package_for_debian_comes_and_goes", Needs::Nightly(Nightly::Debian), debian_comes_and_goes),
+    ("package_has_the_same_bytes_every_time", Needs::Nightly(Nightly::Packages), same_bytes),
+    ("package_tarball_runs_anywhere", Needs::Nightly(Nightly::Musl), tarball_runs_anywhere),
+    ("package_image_is_what_it_says", Needs::Nightly(Nightly::Musl), image_is_what_it_says),
+    ("package_bill_names_all_that_is_linked", Needs::Nightly(Nightly::Musl), bill_names_all),
+    ("package_refuses_wrong_usage", Needs::Nothing, refuses_wrong_usage),
 ];
 
 /// Those with every way of cryptography, and those of the jobs.
@@ -49,27 +49,24 @@ fn target() -> String {
 }
 
 fn package(out: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(root().join("scripts/package"));
+    package_of(root(), out, args)
+}
+
+/// Packs what is in a checkout.
+fn package_of(checkout: &Path, out: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(checkout.join("scripts/package"));
     command.args(args).arg("--out").arg(out);
     command.arg("--meshdocs").arg(program_dir().join("meshdocs")).env("SOURCE_DATE_EPOCH", TIME);
     outside_cargo(&mut command);
     command
 }
 
-/// Tarball and image of a few tools, as they come out of a quick build.
-fn pack_static(out: &Path) {
-    let args = ["--profile", "dev", "--tools", &TOOLS.join(","), "tarball", "image"];
-    let mut command = package(out, &args);
-    // Of its own: cargo lets one build at a time work in a folder.
-    command.env("CARGO_TARGET_DIR", root().join("target/static"));
-    let _ = run(&mut command, "").ok();
-}
-
-/// The static packages, made once.
+/// The static packages of a few tools, made once.
 fn statics() -> &'static Path {
     static DIR: LazyLock<TempDir> = LazyLock::new(|| {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        pack_static(dir.path());
+        let args = ["--tools", &TOOLS.join(","), "tarball", "image"];
+        let _ = run(&mut package(dir.path(), &args), "").ok();
         dir
     });
     DIR.path()
@@ -101,17 +98,12 @@ fn unpack_tarball() -> (TempDir, PathBuf) {
 }
 
 fn debian_comes_and_goes() {
-    let names = release_programs().keys();
-    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
-    let debs = dirs.each_ref().map(|dir| {
-        let _ = run(&mut package(dir.path(), &["deb"]), "").ok();
-        let files = all_below(dir.path());
-        let is_deb = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "deb");
-        files.iter().find(is_deb).expect("it is made").clone()
-    });
-    assert!(fs::read(&debs[0]).expect("a file") == fs::read(&debs[1]).expect("a file"));
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let _ = run(&mut package(out.path(), &["deb"]), "").ok();
+    let is_deb = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "deb");
+    let deb = all_below(out.path()).into_iter().find(is_deb).expect("it is made");
     let lintian = ["--fail-on", "error", "--allow-root", "--tag-display-limit", "0"];
-    let said = run(Command::new("lintian").args(lintian).arg(&debs[0]), "").ok();
+    let said = run(Command::new("lintian").args(lintian).arg(&deb), "").ok();
     assert!(!said.contains("E: "), "{said}");
 
     let system = tempfile::tempdir().expect("a temporary folder");
@@ -128,8 +120,8 @@ fn debian_comes_and_goes() {
         command.args(["--force-depends", "--force-not-root", "--log=/dev/null"]);
         let _ = run(command.args(args), "").ok();
     };
-    dpkg(&["-i", debs[0].to_str().expect("a plain path")]);
-    for name in names {
+    dpkg(&["-i", deb.to_str().expect("a plain path")]);
+    for name in programs().keys() {
         let program = system.path().join("usr/bin").join(name);
         assert!(run(Command::new(program).arg("--version"), "").ok().starts_with(name));
     }
@@ -148,21 +140,32 @@ fn debian_comes_and_goes() {
     assert!(!data.join("info/meshutils.list").exists());
 }
 
+/// A copy of the checkout, without what was built in it.
+fn copy_checkout(to: &Path) {
+    let script = "tar --exclude=./.git --exclude=./target -cf - . | tar -xf - -C \"$0\"";
+    let mut copy = Command::new("sh");
+    let _ = run(copy.current_dir(root()).args(["-c", script]).arg(to), "").ok();
+}
+
+/// Two builds from nothing, with other folders for the sources and for what is built.
 fn same_bytes() {
-    let again = tempfile::tempdir().expect("a temporary folder");
-    pack_static(again.path());
-    let (first, second) = (all_below(statics()), all_below(again.path()));
-    assert_eq!(first.len(), 4, "{first:?}");
-    for (first, second) in first.iter().zip(&second) {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    copy_checkout(copy.path());
+    let out = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let packed = [(root(), &out[0]), (copy.path(), &out[1])].map(|(checkout, out)| {
+        let target = tempfile::tempdir().expect("a temporary folder");
+        let mut command = package_of(checkout, out.path(), &["--tools", &TOOLS.join(",")]);
+        let _ = run(command.env("CARGO_TARGET_DIR", target.path()), "").ok();
+        all_below(out.path())
+    });
+    assert!(packed.iter().all(|files| files.len() == 6), "{packed:?}");
+    for (first, second) in packed[0].iter().zip(&packed[1]) {
         assert_eq!(first.file_name(), second.file_name());
-        assert!(
-            fs::read(first).expect("a file") == fs::read(second).expect("a file"),
-            "{}",
-            first.display()
-        );
+        let is_same = fs::read(first).expect("a file") == fs::read(second).expect("a file");
+        assert!(is_same, "{}", first.display());
     }
     let check = ["--check", "--strict", "--quiet", "SHA256SUMS"];
-    let _ = run(Command::new("sha256sum").args(check).current_dir(statics()), "").ok();
+    let _ = run(Command::new("sha256sum").args(check).current_dir(out[0].path()), "").ok();
 }
 
 fn tarball_runs_anywhere() {
