@@ -32,6 +32,9 @@ mod statistics;
 mod table;
 mod tally;
 
+pub use record::Record;
+pub use reply::{Reply, shown};
+
 use clap::{Parser, ValueEnum};
 use endpoints::locate;
 use expect::{Criteria, Expected};

@@ -1,17 +1,3 @@
-//! Ranges: one, and lists of them; what is taken is written back as it is.
 #![no_main]
 
-use meshcore::cidr;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    for word in text.split([' ', ',', ';', '\t', '\r', '\n']) {
-        if let Ok(range) = cidr::parse(word) {
-            assert_eq!(cidr::parse(&range.to_string()), Ok(range), "{word}");
-            assert_eq!(range.trunc(), range, "{word}");
-        }
-    }
-    if let Some(source) = mesh_fuzz::source(bytes) {
-        let _ = cidr::read(&[source]);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mesh_targets::cidr::run(bytes));

@@ -1,20 +1,3 @@
-//! What gcloud, aws, az and kubectl print of clusters and subnets; records are read back.
 #![no_main]
 
-use meshcore::cluster::{self, RecordFormat};
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let Some(source) = mesh_fuzz::source(bytes) else { return };
-    let Ok(read) = cluster::read(&[source]) else { return };
-    let merged = cluster::merge(read.clusters).clusters;
-    let _ = cluster::write(&merged, RecordFormat::Table);
-    for format in [RecordFormat::Jsonl, RecordFormat::Yaml] {
-        let text = cluster::write(&merged, format);
-        if merged.is_empty() {
-            continue;
-        }
-        let again = mesh_fuzz::source(text.as_bytes()).expect("records are text");
-        let again = cluster::read(&[again]).unwrap_or_else(|e| panic!("{e:?}: {text}"));
-        assert_eq!(again.clusters, merged, "{text}");
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mesh_targets::clouds::run(bytes));

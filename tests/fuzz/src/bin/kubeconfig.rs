@@ -1,20 +1,3 @@
-//! Kubeconfigs: as a source of clusters, and as the credentials in a remote Secret.
 #![no_main]
 
-use meshcore::cluster;
-use meshcore::credentials::Kubeconfig;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(config) = Kubeconfig::load(bytes.to_vec()) {
-        let _ = config.current();
-    }
-    let Some(source) = mesh_fuzz::source(bytes) else { return };
-    for document in source.documents().unwrap_or_default() {
-        if let Ok(mut config) = document.decode::<cluster::Kubeconfig>() {
-            if let Ok(again) = document.decode() {
-                config.merge(again);
-            }
-            let _ = config.clusters(Some("file"));
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mesh_targets::kubeconfig::run(bytes));

@@ -1,16 +1,36 @@
-//! What the fuzz targets share.
+//! Any value, written as YAML, is the same to two readers that have no code in common.
 
-use meshcore::input::Source;
 use serde_json::{Map, Value};
 
-/// Bytes as standard input; nothing where they are refused at once.
-#[must_use]
-pub fn source(bytes: &[u8]) -> Option<Source> {
-    Source::new("stdin".to_owned(), bytes.to_vec()).ok()
+pub fn run(bytes: &[u8]) {
+    let value = value(&mut &bytes[..], 4);
+    let text = meshcore::yaml::document_text(&value);
+    let read: Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_same(&read, &value, &text);
+    let read: Value = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_same(&read, &value, &text);
+}
+
+fn assert_same(read: &Value, written: &Value, text: &str) {
+    assert!(is_same(read, written), "{read} is not {written}: {text}");
+}
+
+/// Numbers may be of another type where they are the same number.
+fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_same(a, b)))
+        }
+        _ => a == b,
+    }
 }
 
 /// A JSON value out of any bytes: a byte says what comes next, text is taken from those after it.
-pub fn value(bytes: &mut &[u8], depth: usize) -> Value {
+fn value(bytes: &mut &[u8], depth: usize) -> Value {
     let kind = take(bytes);
     match kind % 8 {
         0 => Value::Null,
