@@ -6,8 +6,8 @@ use meshkube::kube::client::Body;
 use meshkube::kube::core::{Request, Status};
 use meshkube::kube::{self, Error};
 use meshkube::{Connection, Patience};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -42,10 +42,19 @@ pub struct Greeting {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct Page<T> {
+    /// `null` where there is none: so Kubernetes 1.36 writes a `PartialObjectMetadataList`.
+    #[serde(deserialize_with = "null_or_list")]
     items: Vec<T>,
     #[serde(default)]
     metadata: PageMeta,
+}
+
+fn null_or_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> std::result::Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Default, Deserialize)]
@@ -268,6 +277,14 @@ mod tests {
         assert_eq!(error(403).unwrap(), Answer::Forbidden("you may not".to_owned()));
         assert_eq!(error(404).unwrap(), Answer::Absent);
         assert!(error(401).is_err() && error(500).is_err());
+    }
+
+    #[test]
+    fn a_list_may_be_null_and_not_absent() {
+        let page = |text: &str| serde_json::from_str::<Page<u8>>(text).map(|page| page.items);
+        assert_eq!(page(r#"{"items": null, "metadata": {}}"#).unwrap(), [0; 0]);
+        assert_eq!(page(r#"{"items": [1]}"#).unwrap(), [1]);
+        assert!(page("{}").is_err());
     }
 
     #[test]
