@@ -38,7 +38,7 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Examples:
   mesh-clusters --contexts cluster1,cluster2 | mesh-remote-secret | mesh-apply --to-peers
-  mesh-gateway-gen --network network1 -o manifests --kubernetes-version 1.20 | mesh-apply --context cluster1 --dry-run=server -o lines";
+  mesh-gateway-gen --network network1 -o manifests | mesh-apply --context cluster1 --dry-run=server -o lines";
 
 /// How many clusters are worked on at once.
 const CLUSTERS_AT_ONCE: usize = 32;

@@ -112,8 +112,6 @@ fn make(member: &Member, network: &str) -> String {
     let mut words = vec!["mesh-gateway-gen".to_owned(), "--network".to_owned(), network.to_owned()];
     words.extend(["-o", "manifests"].map(str::to_owned));
     words.extend(istio_version(member));
-    let kubernetes = member.state.header.as_ref().and_then(|header| header.kubernetes.as_deref());
-    words.extend(kubernetes.and_then(minor).map(|one| format!("--kubernetes-version={one}")));
     let mut planes = member.state.control_planes.iter();
     if let Some(plane) = planes.next().filter(|plane| plane.revision != "default") {
         words.extend(["--revision".to_owned(), plane.revision.clone()]);
@@ -122,14 +120,6 @@ fn make(member: &Member, network: &str) -> String {
         words.extend(["-n".to_owned(), member.istio_namespace().to_owned()]);
     }
     format!("{} | {}", command_line(words), member.way.apply())
-}
-
-/// `1.33` of `v1.33.1-gke.100`.
-fn minor(version: &str) -> Option<String> {
-    let mut numbers = version.trim_start_matches('v').split('.');
-    let (major, minor) = (numbers.next()?, numbers.next()?);
-    let digits: String = minor.chars().take_while(char::is_ascii_digit).collect();
-    (!digits.is_empty()).then(|| format!("{major}.{digits}"))
 }
 
 fn istio_version(member: &Member) -> Vec<String> {

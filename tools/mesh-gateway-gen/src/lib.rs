@@ -24,7 +24,6 @@ pub use gateway::{Injected, Site};
 pub use gateway_api::{Ambient, GatewayApi};
 pub use iop::{Form, Member, Operator};
 pub use load_balancer::{Exposure, LoadBalancer, Service};
-pub use manifests::KubernetesVersion;
 pub use names::{Annotation, Identifier};
 pub use platform::{Authority, CertProvider, Platform};
 pub use replicas::Replicas;
@@ -84,9 +83,6 @@ pub struct Args {
     /// as 1.19.10-asm.9
     #[arg(long, alias = "asm-version", value_name = "VERSION", value_parser = with_script)]
     istio_version: Option<IstioVersion>,
-    /// Kubernetes version of the cluster, as 1.20: the APIs of -o manifests [default: the newest]
-    #[arg(long, value_name = "VERSION")]
-    kubernetes_version: Option<KubernetesVersion>,
     /// Namespace of the gateway [default: istio-system]
     #[arg(short, long, value_parser = DnsLabel::parse)]
     namespace: Option<DnsLabel>,

@@ -4,48 +4,11 @@
 use crate::gateway::{Injected, NAME, NETWORK_LABEL, NETWORK_VIEW, ports_of_service};
 use crate::replicas::Replicas;
 use serde_json::{Map, Value, json};
-use std::str::FromStr;
-
-/// A minor version of Kubernetes 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KubernetesVersion(u16);
-
-impl FromStr for KubernetesVersion {
-    type Err = &'static str;
-
-    /// Reads `1.20`, and what clusters say of themselves: `v1.33.5-gke.1000`, `1.29+`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let numbers = text.strip_prefix('v').unwrap_or(text).strip_prefix("1.");
-        let minor = numbers.and_then(|rest| rest.split(['.', '-', '+']).next());
-        minor
-            .filter(|minor| minor.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|minor| minor.parse().ok())
-            .map(Self)
-            .ok_or("a version of Kubernetes has the form 1.20 or v1.20.2")
-    }
-}
-
-impl KubernetesVersion {
-    /// The autoscaler's API; v2beta2 ended with 1.25.
-    fn autoscaling(version: Option<Self>) -> &'static str {
-        if version.is_some_and(|Self(minor)| minor < 23) {
-            "autoscaling/v2beta2"
-        } else {
-            "autoscaling/v2"
-        }
-    }
-
-    /// The disruption budget's API; v1beta1 ended with 1.24.
-    fn policy(version: Option<Self>) -> &'static str {
-        if version.is_some_and(|Self(minor)| minor < 21) { "policy/v1beta1" } else { "policy/v1" }
-    }
-}
 
 impl Injected {
-    /// The objects, in the order in which they need each other. Without a version the APIs are
-    /// those of current Kubernetes.
+    /// The objects, in the order in which they need each other.
     #[must_use]
-    pub fn manifests(&self, version: Option<KubernetesVersion>) -> Vec<Value> {
+    pub fn manifests(&self) -> Vec<Value> {
         let rbac = "rbac.authorization.k8s.io";
         let mut objects = vec![
             self.object("v1", "ServiceAccount", json!({})),
@@ -72,13 +35,11 @@ impl Injected {
         ];
         if let Replicas::Scaled { min, max } = self.site.replicas.unwrap_or(Replicas::DEFAULT) {
             let spec = json!({"spec": autoscaler(min, max)});
-            let api = KubernetesVersion::autoscaling(version);
-            objects.push(self.object(api, "HorizontalPodAutoscaler", spec));
+            objects.push(self.object("autoscaling/v2", "HorizontalPodAutoscaler", spec));
         }
         // A least number would stop the drain of a node whose gateway is the only one.
         let budget = json!({"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels()}}});
-        let api = KubernetesVersion::policy(version);
-        objects.push(self.object(api, "PodDisruptionBudget", budget));
+        objects.push(self.object("policy/v1", "PodDisruptionBudget", budget));
         objects
     }
 
@@ -188,7 +149,6 @@ mod tests {
     use super::*;
     use crate::gateway::Site;
     use meshcore::DnsLabel;
-    use proptest::prelude::*;
 
     fn gateway() -> Injected {
         Injected {
@@ -199,23 +159,7 @@ mod tests {
     }
 
     fn of_kind(gateway: &Injected, kind: &str) -> Option<Value> {
-        gateway.manifests(None).into_iter().find(|object| object["kind"] == kind)
-    }
-
-    fn apis(version: Option<&str>) -> Vec<String> {
-        let version = version.map(|text| text.parse().unwrap());
-        let objects = gateway().manifests(version);
-        let api = |object: &Value| object["apiVersion"].as_str().unwrap().to_owned();
-        objects[5..].iter().map(api).collect()
-    }
-
-    #[test]
-    fn the_apis_are_those_of_the_cluster() {
-        assert_eq!(apis(None), ["autoscaling/v2", "policy/v1"]);
-        assert_eq!(apis(Some("v1.33.5-gke.1000")), ["autoscaling/v2", "policy/v1"]);
-        assert_eq!(apis(Some("1.23")), ["autoscaling/v2", "policy/v1"]);
-        assert_eq!(apis(Some("1.22.17")), ["autoscaling/v2beta2", "policy/v1"]);
-        assert_eq!(apis(Some("v1.20.2+k3s1")), ["autoscaling/v2beta2", "policy/v1beta1"]);
+        gateway.manifests().into_iter().find(|object| object["kind"] == kind)
     }
 
     #[test]
@@ -223,7 +167,7 @@ mod tests {
         let mut gateway = gateway();
         gateway.site.cluster = Some("asm-a".to_owned());
         gateway.site.namespace = DnsLabel::parse("mesh").ok();
-        let objects = gateway.manifests(None);
+        let objects = gateway.manifests();
         let kinds: Vec<&Value> = objects.iter().map(|object| &object["kind"]).collect();
         assert_eq!(
             kinds,
@@ -275,7 +219,7 @@ mod tests {
     #[test]
     fn a_single_cluster_has_no_network_anywhere() {
         let gateway = Injected { network: None, revision: None, ..gateway() };
-        let text = format!("{:?}", gateway.manifests(None));
+        let text = format!("{:?}", gateway.manifests());
         for absent in ["network", "env", "istio.io/rev", "Null"] {
             assert!(!text.contains(&format!("\"{absent}")), "{absent}: {text}");
         }
@@ -324,25 +268,5 @@ mod tests {
         assert_eq!(replicas(&gateway), (None, Some((json!(2), json!(7)))));
         gateway.site.replicas = "3".parse().ok();
         assert_eq!(replicas(&gateway), (Some(json!(3)), None));
-    }
-
-    proptest! {
-        #[test]
-        fn a_version_is_read_from_what_a_cluster_says(minor in 0u16.., rest in "([.+-].{0,9})?") {
-            let version = format!("v1.{minor}{rest}").parse::<KubernetesVersion>();
-            prop_assert_eq!(version, Ok(KubernetesVersion(minor)));
-        }
-
-        #[test]
-        fn no_version_makes_it_panic(text in "\\PC{0,9}|[v0-9.+-]{0,9}") {
-            let _ = text.parse::<KubernetesVersion>();
-        }
-    }
-
-    #[test]
-    fn nonsense_is_no_version() {
-        for text in ["", "1", "1.", "v1.", "2.0", "1.x", "1.+5", "1. 5", "20", "1.99999"] {
-            assert!(text.parse::<KubernetesVersion>().is_err(), "{text:?}");
-        }
     }
 }

@@ -175,7 +175,7 @@ impl Args {
                 vec![Operator { form, cert_provider, site }.object()]
             }
             BackEnd::Helm => vec![injected(site)?.helm_values()],
-            BackEnd::Manifests => injected(site)?.manifests(self.kubernetes_version),
+            BackEnd::Manifests => injected(site)?.manifests(),
             BackEnd::Ambient(api) => {
                 // The script labels a single cluster's with a network, too, if it is given one.
                 let network = network()?.or_else(|| place.network.clone());
@@ -310,11 +310,6 @@ impl Args {
                 "--namespace",
                 self.namespace.is_some() && back_end == BackEnd::Helm,
                 "say it to helm install",
-            ),
-            (
-                "--kubernetes-version",
-                self.kubernetes_version.is_some() && back_end != BackEnd::Manifests,
-                "it matters to -o manifests",
             ),
         ];
         let mut warnings: Vec<Message> = unused

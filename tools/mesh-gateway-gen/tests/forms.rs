@@ -1,13 +1,12 @@
 //! The other forms of the gateway, and what all forms say of its load balancer.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-gateway-gen");
+    let mut tool = mesh_tests::tool("mesh-gateway-gen");
     tool.env_clear().args(["--network", "network1"]).args(args);
     tool
 }
@@ -152,14 +151,9 @@ fn plain_objects() {
         "PodDisruptionBudget",
     ];
     assert_eq!(kinds, expected);
-    let api = |args: &[&str], kind| {
-        document(&[&["-o", "manifests"], args].concat(), "", kind)["apiVersion"].clone()
-    };
-    let old = ["--kubernetes-version", "1.20"];
-    assert_eq!(api(&[], "HorizontalPodAutoscaler"), "autoscaling/v2");
-    assert_eq!(api(&old, "HorizontalPodAutoscaler"), "autoscaling/v2beta2");
-    assert_eq!(api(&[], "PodDisruptionBudget"), "policy/v1");
-    assert_eq!(api(&old, "PodDisruptionBudget"), "policy/v1beta1");
+    let api = |kind| document(&["-o", "manifests"], "", kind)["apiVersion"].clone();
+    assert_eq!(api("HorizontalPodAutoscaler"), "autoscaling/v2");
+    assert_eq!(api("PodDisruptionBudget"), "policy/v1");
 }
 
 #[test]
@@ -202,8 +196,6 @@ fn the_ca_chooses_the_cert_provider() {
 fn what_matters_to_other_forms_is_named() {
     for (args, message) in [
         (&["-o", "helm", "-n", "mesh"][..], "--namespace is given and not used"),
-        (&["-o", "helm", "--kubernetes-version", "1.20"], "--kubernetes-version is given"),
-        (&["--kubernetes-version", "1.20"], "--kubernetes-version is given and not used"),
         (&["-o", "manifests", "--cert-provider", "istiod"], "--cert-provider is given"),
         (&["-o", "helm", "--platform", "gke", "--ca", "cas"], "--ca is given and not used"),
         (&["--platform", "gke"], "--platform is given and not used"),
@@ -234,7 +226,6 @@ fn what_cannot_be_is_refused() {
         (&["--address", "gateway.example.com"], "--address"),
         (&["--annotation", "a b=c"], "the key of an annotation"),
         (&["--replicas", "0"], "a number of pods"),
-        (&["--kubernetes-version", "latest"], "the form 1.20"),
         (&["--ca", "mesh-ca"], "--platform"),
         (&["--ca", "mesh-ca", "--platform", "gke", "--cert-provider", "istiod"], "--cert-provider"),
         (&["--allow-any-source"], "--source-ranges"),

@@ -1,11 +1,10 @@
 //! The program as a function of kustomize or kpt.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-gateway-gen");
+    let mut tool = mesh_tests::tool("mesh-gateway-gen");
     tool.env_clear().args(args);
     tool
 }
@@ -108,7 +107,7 @@ fn with_a_network_standard_input_is_left_alone() {
         assert.success().stdout(contains("kind: IstioOperator"));
     }
     let script = "printf 'a\\nb\\n' | while read -r n; do \"$0\" --network \"$n\"; done";
-    let program = assert_cmd::cargo::cargo_bin!("mesh-gateway-gen");
+    let program = &mesh_tests::programs()["mesh-gateway-gen"];
     let mut shell = assert_cmd::Command::new("sh");
     shell.args(["-c", script]).arg(program);
     shell.assert().success().stdout(contains("kind: IstioOperator").count(2));

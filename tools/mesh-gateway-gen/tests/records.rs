@@ -1,12 +1,11 @@
 //! Gateways of the clusters in records.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use serde_json::{Value, json};
 
 fn tool(args: &[&str], records: &[Value]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-gateway-gen");
+    let mut tool = mesh_tests::tool("mesh-gateway-gen");
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
     tool.env_clear().args(["-f", "-"]).args(args).write_stdin(lines.join("\n"));
     tool
@@ -177,7 +176,7 @@ fn clusters_of_one_name_are_told_apart_by_their_ids() {
     let of_file = |second: &Value| {
         let records = json!([record("a", "network1", "one"), second]);
         std::fs::write(&file, records.to_string()).unwrap();
-        let mut tool = cargo_bin_cmd!("mesh-gateway-gen");
+        let mut tool = mesh_tests::tool("mesh-gateway-gen");
         tool.env_clear().args(["-o", "gateway-api", "-f"]).arg(&file).assert()
     };
     let mut namesake = record("a", "network2", "two");

@@ -1,7 +1,6 @@
 //! The IstioOperator is the one that gen-eastwest-gateway.sh prints: every generation of it, with
 //! every combination of its flags.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 
 /// A generation of the script: an Istio version that has it, and how it differs.
@@ -149,7 +148,7 @@ impl Generation {
 
 /// Our standard output, and whether the call was taken.
 fn ours(version: &str, call: Call) -> (String, bool) {
-    let mut tool = cargo_bin_cmd!("mesh-gateway-gen");
+    let mut tool = mesh_tests::tool("mesh-gateway-gen");
     tool.env_clear().args(["-q", "-o", "iop"]);
     let mut flag = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -218,7 +217,7 @@ fn each_generation_with_each_combination_of_flags() {
 #[test]
 fn an_alias_for_those_who_know_asm() {
     for flag in ["--asm-version", "--istio-version"] {
-        cargo_bin_cmd!("mesh-gateway-gen")
+        mesh_tests::tool("mesh-gateway-gen")
             .env_clear()
             .args(["--single-cluster", flag, "1.10.6-asm.2"])
             .assert()

@@ -114,11 +114,6 @@ pub fn generate(
     if let Some(version) = wanted.version_of(member) {
         flag("--istio-version", &version.to_string());
     }
-    if form == "manifests"
-        && let Some(version) = kubernetes(member)
-    {
-        flag("--kubernetes-version", &version);
-    }
     let described = wanted.network(member);
     let platform = described.and_then(|network| network.platform).or_else(|| platform(member));
     if let Some(balancer) = described.and_then(|network| network.load_balancer) {
@@ -147,13 +142,4 @@ fn platform(member: &Member<'_>) -> Option<Platform> {
         Provider::Aks => Some(Platform::Aks),
         Provider::Kubernetes => None,
     }
-}
-
-/// `1.20` of `v1.20.2`, where a capture tells.
-fn kubernetes(member: &Member<'_>) -> Option<String> {
-    let version = member.state?.header.as_ref()?.kubernetes.as_deref()?;
-    let mut parts = version.strip_prefix('v').unwrap_or(version).split('.');
-    let number = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
-    let (major, minor) = (number(parts.next()?), number(parts.next()?));
-    (!major.is_empty() && !minor.is_empty()).then(|| format!("{major}.{minor}"))
 }

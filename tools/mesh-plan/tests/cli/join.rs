@@ -1,7 +1,7 @@
 //! Each thing that can be missing, and the step that gives it.
 
-use crate::mesh::{Mesh, OTHER_ROOT, file, healthy, pod, remote_secret};
-use crate::{brief, only, only_of, steps, steps_with};
+use super::mesh::{Mesh, OTHER_ROOT, file, healthy, pod, remote_secret};
+use super::{brief, only, only_of, steps, steps_with};
 use serde_json::{Value, json};
 
 #[test]
@@ -36,7 +36,7 @@ fn missing_gateways_are_installed_and_waited_for() {
     assert_eq!(brief(&steps), ["gateways c2", "gateways c2", "verification mesh"]);
     assert_eq!(
         steps[0]["command"],
-        "mesh-gateway-gen --network n2 --istio-version 1.30.3 --kubernetes-version 1.33 -o \
+        "mesh-gateway-gen --network n2 --istio-version 1.30.3 -o \
          manifests | mesh-apply --context ctx-c2"
     );
     assert!(steps[0]["undo"].as_str().is_some_and(

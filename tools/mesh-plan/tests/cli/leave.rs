@@ -1,7 +1,7 @@
 //! The way back.
 
-use crate::mesh::{file, healthy};
-use crate::{brief, only_of, steps_with, tool};
+use super::mesh::{file, healthy};
+use super::{brief, only_of, steps_with, tool};
 use predicates::str::{contains, is_empty};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn a_cluster_leaves() {
     );
     assert_eq!(
         steps[2]["command"],
-        "mesh-gateway-gen --network n3 --istio-version 1.30.3 --kubernetes-version 1.33 -o \
+        "mesh-gateway-gen --network n3 --istio-version 1.30.3 -o \
          manifests | mesh-apply --delete --context ctx-c3"
     );
     assert_eq!(steps[3]["undo"], "mesh-label-ns --network n3 istio-system --context ctx-c3");
