@@ -1,14 +1,9 @@
 //! Secrets that nobody has seen before go into every program, and are looked for everywhere else.
 
-#[path = "canary/api.rs"]
 mod api;
-#[path = "canary/cases.rs"]
 mod cases;
-#[path = "canary/finder.rs"]
 mod finder;
-#[path = "canary/site.rs"]
 mod site;
-#[path = "canary/watch.rs"]
 mod watch;
 
 use api::{Api, MOODS, Mood};

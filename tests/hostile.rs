@@ -1,12 +1,8 @@
 //! Input that is wrong, or meant to do harm: every program that reads it ends as it should.
 
-#[path = "hostile/child.rs"]
 mod child;
-#[path = "hostile/fields.rs"]
 mod fields;
-#[path = "hostile/inputs.rs"]
 mod inputs;
-#[path = "hostile/programs.rs"]
 mod programs;
 
 use child::{Ran, Watch};

@@ -2,7 +2,7 @@
 
 use mesh_tests::{LIVE, meshdocs, programs, root, run};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
@@ -67,6 +67,29 @@ fn manual_pages_are_as_the_flags_say() {
     assert!(there.keys().eq(written.keys()), "man/ has pages of tools that are not there");
     let without: Vec<&String> = programs().keys().filter(|p| !written.contains_key(*p)).collect();
     assert!(without.is_empty(), "tools/meshdocs/src/tools.rs does not list {without:?}");
+}
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let entries = |dir: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(dir).into_iter().flatten();
+        entries.map(|entry| entry.expect("it can be read").path()).collect()
+    };
+    let all = text(&root().join("tests/tools.rs"));
+    for tests in entries(&root().join("tools")).iter().map(|tool| tool.join("tests")) {
+        let files = entries(&tests);
+        let first = tests.join("mod.rs");
+        let path = first.strip_prefix(root()).expect("it is below the top").display();
+        let is_run = files.is_empty() || all.contains(&format!("#[path = \"../{path}\"]"));
+        assert!(is_run, "tests/tools.rs lacks {path}");
+        for file in files.iter().filter(|file| !file.ends_with("mod.rs")) {
+            let module = file.file_stem().and_then(|name| name.to_str()).expect("it is UTF-8");
+            let is_code = file.is_file() || file.join("mod.rs").is_file();
+            let is_run = !is_code || text(&first).contains(&format!("mod {module};\n"));
+            assert!(is_run, "{path} lacks mod {module}");
+        }
+    }
 }
 
 #[test]

@@ -26,17 +26,19 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout")
 }
 
-/// Every tool of the workspace by name, freshly built.
+/// Every tool of the workspace by name: built together with these tests, as then the features of
+/// what they share are the same and nothing is built twice.
 #[must_use]
 pub fn programs() -> &'static BTreeMap<String, PathBuf> {
-    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&[]));
+    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&["--tests"]));
     &PROGRAMS
 }
 
 /// The same as users get them.
 #[must_use]
 pub fn release_programs() -> &'static BTreeMap<String, PathBuf> {
-    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&["--release"]));
+    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> =
+        LazyLock::new(|| build(&["--release", "--exclude=mesh-tests", "--exclude=mesh-targets"]));
     &PROGRAMS
 }
 
@@ -61,6 +63,12 @@ pub fn outside_cargo(command: &mut Command) {
             command.env_remove(name);
         }
     }
+}
+
+/// A tool, to be run by `assert_cmd`.
+#[must_use]
+pub fn tool(name: &str) -> assert_cmd::Command {
+    assert_cmd::Command::new(&programs()[name])
 }
 
 fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {

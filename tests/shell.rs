@@ -1,11 +1,7 @@
 //! Command lines that programs print: a shell makes of them the words that were meant, and the
 //! programs take those for what was meant, whatever names are in them.
 
-#[path = "shell/inputs.rs"]
 mod inputs;
-#[path = "../tools/mesh-check/tests/mesh/mod.rs"]
-mod mesh;
-#[path = "shell/words.rs"]
 mod words;
 
 use inputs::Source;

@@ -65,7 +65,7 @@ def captures(clusters, services):
     """A file with captures of a healthy mesh, all clusters joined to all."""
     file = BENCH / f"mesh-{clusters}-{services}.ndjson"
     with open(file, "wb") as out:
-        subprocess.run(["cargo", "run", "--quiet", "--release", "--locked", "-p", "mesh-check", "--example",
+        subprocess.run(["cargo", "run", "--quiet", "--release", "--locked", "-p", "mesh-tests", "--bin",
                         "large-mesh", str(clusters), str(services)], cwd=ROOT, stdout=out, check=True)
     return file
 

@@ -68,7 +68,7 @@ const USES: &[Use] = &[
 const PROBE: Use = Use {
     tool: "mesh-probe",
     script: "mesh-probe -q --context sa -n $N --count 1 --url http://127.0.0.1:1",
-    spared: &["create pods/exec"],
+    spared: &[],
 };
 
 fn is_least() {
@@ -168,10 +168,8 @@ impl Place {
             $k annotate service gateway -n $N 'traffic.istio.io/nodeSelector={"access": "yes"}'
             echo '{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "'$N'", "labels": {"access": "yes"}}}' |
               $k create -f -
-            $k get --raw /api/v1/nodes/$N |
-              kubectl patch --local -f - -o json --type=merge \
-                -p '{"status": {"addresses": [{"type": "ExternalIP", "address": "192.0.2.7"}]}}' |
-              $k replace --raw /api/v1/nodes/$N/status -f -
+            $k patch node $N --subresource=status --type=merge \
+              -p '{"status": {"addresses": [{"type": "ExternalIP", "address": "192.0.2.7"}]}}'
             echo '{"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup",
                    "metadata": {"name": "vm", "namespace": "'$N'"},
                    "spec": {"template": {"serviceAccount": "sa"}}}' | $k apply --server-side -f -

@@ -181,8 +181,8 @@ impl Mesh {
                 r#"set -e
                 kubectl --context {context} set image deployment/istiod -n istio-system \
                   discovery=istio/pilot:1.30.4
-                mesh-gateway-gen -q --network network{i} --istio-version 1.30.4 -o manifests \
-                  --kubernetes-version 1.20 | sed 's|image: auto|image: istio/proxyv2:1.30.4|' |
+                mesh-gateway-gen -q --network network{i} --istio-version 1.30.4 -o manifests |
+                  sed 's|image: auto|image: istio/proxyv2:1.30.4|' |
                   mesh-apply --context {context}
                 mesh-expose services --istio-version 1.30.4 | mesh-apply --context {context}
                 mesh-label-ns --context {context} --injection enabled --create sample

@@ -26,15 +26,13 @@ fn prepare() {
         shell("mesh-label-ns --context cluster1 --context cluster2 --remove --create sample").ok();
     // East-west gateways, with addresses as a load balancer gives them.
     for context in ["cluster1", "cluster2"] {
-        let path = "/api/v1/namespaces/istio-system/services/istio-eastwestgateway";
         let status = r#"{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}"#;
         let _ = shell(&format!(
             "set -e
-             mesh-gateway-gen --network network1 -o manifests --kubernetes-version 1.20 |
+             mesh-gateway-gen --network network1 -o manifests |
                mesh-apply --context {context}
-             kubectl --context {context} get --raw {path} |
-               kubectl patch --local -f - -o json --type=merge -p '{status}' |
-               kubectl --context {context} replace --raw {path}/status -f -"
+             kubectl --context {context} -n istio-system patch service istio-eastwestgateway \
+               --subresource=status --type=merge -p '{status}'"
         ))
         .ok();
     }

@@ -84,13 +84,11 @@ impl Clusters {
 
     /// What a cloud's controller does when the gateway's Service is made.
     fn balance(&self, context: &str) {
-        let path = "/api/v1/namespaces/istio-system/services/istio-eastwestgateway";
         wait_for("the gateway's Service", || {
             let script = format!(
-                "kubectl --context {context} get --raw {path} |
-                   kubectl patch --local -f - -o json --type=merge \
-                     -p '{{\"status\": {{\"loadBalancer\": {{\"ingress\": [{{\"ip\": \"192.0.2.1\"}}]}}}}}}' |
-                   kubectl --context {context} replace --raw {path}/status -f -"
+                "kubectl --context {context} -n istio-system patch service istio-eastwestgateway \
+                   --subresource=status --type=merge \
+                   -p '{{\"status\": {{\"loadBalancer\": {{\"ingress\": [{{\"ip\": \"192.0.2.1\"}}]}}}}}}'"
             );
             (self.shell(&script).code == Some(0)).then_some(())
         });

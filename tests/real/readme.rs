@@ -23,13 +23,10 @@ echo '{"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup",
 kubectl get configmap istio-ca-root-cert -n istio-system -o json --context $A |
   kubectl patch --local -f - -o json --type=merge -p '{"metadata": {"namespace": "default"}}' |
   kubectl create -f - --context $A
-path=/api/v1/namespaces/istio-system/services/istio-eastwestgateway
-mesh-gateway-gen --network network1 -o manifests --kubernetes-version 1.20 |
+mesh-gateway-gen --network network1 -o manifests |
   mesh-apply --context $A
-kubectl --context $A get --raw $path |
-  kubectl patch --local -f - -o json --type=merge \
-    -p '{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}' |
-  kubectl --context $A replace --raw $path/status -f -
+kubectl --context $A -n istio-system patch service istio-eastwestgateway --subresource=status \
+  --type=merge -p '{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}'
 "#;
 
 /// The recipes, in their order.

@@ -115,6 +115,10 @@ fn is_named_by_istiod() {
         let command = format!("kubectl --context cluster1 -n istio-system create {args}");
         let _ = shell(&command).ok();
     }
+    wait_for("the rights of the role", || {
+        let asks = "kubectl --context cluster1 -n istio-system auth can-i get serviceaccounts --as";
+        (shell(&format!("{asks} {user}")).code == Some(0)).then_some(())
+    });
     assert_eq!(name(&["--as", &user, "--name", "asm-a"]), "asm-a");
 }
 
@@ -127,36 +131,12 @@ fn stored_kubeconfig(secret: &Value, name: &str) -> (tempfile::NamedTempFile, Va
     (file, serde_yaml::from_slice(&text).expect("it is YAML"))
 }
 
-/// A namespace with the reader's account and without any usable token Secret, as Kubernetes 1.24
-/// and later have it. Older servers make one by themselves; here it is on its way out for good.
+/// A namespace with the reader's account and without any token Secret, as Kubernetes has it.
 fn account_without_token() -> String {
     let namespace = namespace("token");
     let args = ["--context", "cluster1", "create", "serviceaccount", READER, "-n", &namespace];
     let _ = run(&mut kubectl(&args), "").ok();
-    let minor = get_version_minor();
-    if minor < 24 {
-        let name = wait_for("the server's own token secret", || {
-            let account = get("cluster1", &["serviceaccount", READER, "-n", &namespace]);
-            account["secrets"][0]["name"].as_str().map(str::to_owned)
-        });
-        let patch = r#"{"metadata":{"finalizers":["meshutils/test"]}}"#;
-        let secret = format!("secret/{name}");
-        let with = |args: &[&str]| {
-            let mut all = vec!["--context", "cluster1", "-n", &namespace];
-            all.extend(args);
-            let _ = run(&mut kubectl(&all), "").ok();
-        };
-        with(&["patch", &secret, "--type=merge", "-p", patch]);
-        with(&["delete", &secret, "--wait=false"]);
-    }
     namespace
-}
-
-fn get_version_minor() -> u32 {
-    let args = ["--context", "cluster1", "get", "--raw", "/version"];
-    let version: Value = serde_json::from_str(&run(&mut kubectl(&args), "").ok()).expect("JSON");
-    let minor = version["minor"].as_str().expect("it has a minor version");
-    minor.trim_end_matches('+').parse().expect("a number")
 }
 
 fn token_secrets(namespace: &str) -> Vec<String> {

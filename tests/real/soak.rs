@@ -7,7 +7,7 @@ mod memory;
 
 use crate::clusters::{DeadServer, RestartedServer, api_server, wait_for};
 use crate::testbed::Bed;
-use crate::{Needs, Test};
+use crate::{Needs, Nightly, Test};
 use memory::Meter;
 pub use memory::lacks_time;
 use mesh_tests::{Ran, run};
@@ -16,8 +16,8 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 pub const TESTS: &[Test] = &[
-    ("soak_ends_as_the_last_command_asked", Needs::ClustersAndTime, ends_as_asked),
-    ("soak_long_calls_hold_no_more_with_time", Needs::Clusters, long::hold_no_more),
+    ("soak_ends_as_the_last_command_asked", Needs::Nightly(Nightly::Soak), ends_as_asked),
+    ("soak_long_calls_hold_no_more_with_time", Needs::Nightly(Nightly::Soak), long::hold_no_more),
 ];
 
 /// Rounds, unless `MESH_SOAK_ROUNDS` says otherwise.

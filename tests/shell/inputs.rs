@@ -1,8 +1,8 @@
 //! Inputs with a name in them, and the commands that programs make of them.
 
-use crate::mesh::broken;
-use crate::mesh::{AT, Mesh};
-use crate::{FEW_NAMES, NAMES};
+use super::{FEW_NAMES, NAMES};
+use crate::tools::mesh_check::mesh::broken;
+use crate::tools::mesh_check::mesh::{AT, Mesh};
 use mesh_tests::{Ran, program_dir, root, run};
 use serde_json::Value;
 use std::collections::BTreeSet;

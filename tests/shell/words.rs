@@ -1,6 +1,6 @@
 //! What a real shell calls, with stand-ins for the programs.
 
-use crate::HARMLESS;
+use super::HARMLESS;
 use mesh_tests::{run, write_program};
 use serde_json::Value;
 use std::os::unix::fs::symlink;

@@ -1,7 +1,6 @@
 //! The program as a user runs it, without any cluster.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use serde_json::json;
 use std::io::Write as _;
@@ -46,7 +45,7 @@ fn three_secrets() -> String {
 
 fn with(args: &[&str], input: &str) -> assert_cmd::assert::Assert {
     let kubeconfig = file(KUBECONFIG);
-    let mut tool = cargo_bin_cmd!("mesh-apply");
+    let mut tool = mesh_tests::tool("mesh-apply");
     tool.env_clear().env("KUBECONFIG", kubeconfig.path()).args(args).write_stdin(input);
     tool.assert()
 }

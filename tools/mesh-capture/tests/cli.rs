@@ -1,21 +1,20 @@
 //! The program as a user runs it, against stand-ins for API servers.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-mod stand_in;
+use super::stand_in;
 
-use assert_cmd::cargo::cargo_bin_cmd;
+use super::stand_in::{StandIn, refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
-use stand_in::{StandIn, refusal};
 
 /// Nothing listens there, and nobody is given it by chance.
 const DEAD_PORT: u16 = 1;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-capture");
+    let mut tool = mesh_tests::tool("mesh-capture");
     tool.env_clear().args(args);
     tool
 }

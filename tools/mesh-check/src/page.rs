@@ -55,7 +55,7 @@ fn wrapped(line: &str) -> String {
 #[must_use]
 pub fn page() -> String {
     let mut out = String::from(
-        ".\\\" Made from tools/mesh-check/src/table: cargo run -p mesh-check --example checks-page\n\
+        ".\\\" Made from tools/mesh-check/src/table: cargo run -p meshdocs man man\n\
          .Dd November 21, 2026\n\
          .Dt MESH-CHECKS 7\n\
          .Os\n\
@@ -126,7 +126,7 @@ mod tests {
         assert!(list(Form::Sarif).is_err());
     }
 
-    /// `cargo run -p mesh-check --example checks-page > man/mesh-checks.7` makes it anew.
+    /// `cargo run -p meshdocs man man` writes it.
     #[test]
     fn the_manual_page_is_that_of_the_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../man/mesh-checks.7");

@@ -1,11 +1,10 @@
 //! The program as a user runs it.
 
-mod mesh;
-
-use assert_cmd::cargo::cargo_bin_cmd;
-use mesh::broken::{CAPTURES, CONTROL_PLANES, FIREWALLS, GATEWAYS, IDENTITY, INJECTION, LINT};
-use mesh::broken::{MACHINES, NETWORKS, ROOTS, SECRETS, SERVICES};
-use mesh::{AT, Mesh};
+use super::mesh::broken::{
+    CAPTURES, CONTROL_PLANES, FIREWALLS, GATEWAYS, IDENTITY, INJECTION, LINT,
+};
+use super::mesh::broken::{MACHINES, NETWORKS, ROOTS, SECRETS, SERVICES};
+use super::mesh::{AT, Mesh};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty, starts_with};
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-check");
+    let mut tool = mesh_tests::tool("mesh-check");
     tool.env_clear().args(["--at", AT]).args(args);
     tool
 }
@@ -202,7 +201,7 @@ fn checks_are_chosen_by_code() {
 fn time_is_the_users() {
     let mesh = Mesh::healthy().text();
     let judged = |args: &[&str]| {
-        let mut tool = cargo_bin_cmd!("mesh-check");
+        let mut tool = mesh_tests::tool("mesh-check");
         let output = tool.env_clear().args(["-o", "json"]).args(args).write_stdin(mesh.clone());
         let text = String::from_utf8(output.assert().get_output().stdout.clone()).expect("text");
         let code = |line: &str| {

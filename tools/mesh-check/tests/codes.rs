@@ -1,16 +1,13 @@
 //! Every code of the table: a healthy mesh has no finding, and a mesh that is broken in one way has
 //! that finding and no other.
 
-mod mesh;
-
-use assert_cmd::cargo::cargo_bin_cmd;
-use mesh::broken::{ALONG, Case};
-use mesh::{AT, Mesh};
+use super::mesh::broken::{ALONG, Case};
+use super::mesh::{AT, Mesh};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 fn findings(mesh: &Mesh, args: &[&str]) -> Vec<Value> {
-    let mut tool = cargo_bin_cmd!("mesh-check");
+    let mut tool = mesh_tests::tool("mesh-check");
     let assert = tool
         .env_clear()
         .args(["--at", AT, "-o", "json", "-q"])
@@ -39,7 +36,7 @@ fn a_healthy_mesh_has_no_finding() {
 
 /// Cases that need no more than captures.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    use mesh::broken::{
+    use super::mesh::broken::{
         CAPTURES, CONTROL_PLANES, FIREWALLS, GATEWAYS, IDENTITY, INJECTION, LINT, MACHINES,
         NETWORKS, ROOTS, SECRETS, SERVICES,
     };

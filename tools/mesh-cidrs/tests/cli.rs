@@ -1,11 +1,10 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-cidrs");
+    let mut tool = mesh_tests::tool("mesh-cidrs");
     tool.env_clear().args(args);
     tool
 }

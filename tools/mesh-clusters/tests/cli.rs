@@ -1,7 +1,6 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 
 const GCLOUD: &str = r#"[
@@ -31,7 +30,7 @@ users:
 ";
 
 fn tool() -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-clusters");
+    let mut tool = mesh_tests::tool("mesh-clusters");
     tool.env_clear();
     tool
 }

@@ -1,7 +1,6 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-context");
+    let mut tool = mesh_tests::tool("mesh-context");
     tool.env_clear().args(args);
     tool
 }

@@ -1,12 +1,11 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-firewall");
+    let mut tool = mesh_tests::tool("mesh-firewall");
     tool.env_clear().args(args);
     tool
 }

@@ -1,13 +1,12 @@
 //! The program as a user runs it.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty, starts_with};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-graph");
+    let mut tool = mesh_tests::tool("mesh-graph");
     tool.env_clear().args(args);
     tool
 }

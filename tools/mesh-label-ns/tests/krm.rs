@@ -1,11 +1,10 @@
 //! The program as a function of kustomize or kpt.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-label-ns");
+    let mut tool = mesh_tests::tool("mesh-label-ns");
     tool.env_clear().args(args);
     tool
 }

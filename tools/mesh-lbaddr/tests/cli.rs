@@ -1,7 +1,6 @@
 //! The program as a user runs it, without a server that answers.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 const DEAD_PORT: u16 = 1;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-lbaddr");
+    let mut tool = mesh_tests::tool("mesh-lbaddr");
     tool.env_clear().args(args);
     tool
 }

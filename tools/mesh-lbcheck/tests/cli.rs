@@ -1,6 +1,5 @@
 //! The program as a user runs it.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::{contains, ends_with};
 
@@ -11,7 +10,7 @@ Hello version: v1, instance: helloworld-v1-86f77cd7bd-aaaaa
 ";
 
 fn tool(args: &[&str], input: impl Into<Vec<u8>>) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-lbcheck");
+    let mut tool = mesh_tests::tool("mesh-lbcheck");
     tool.env_clear().args(args).write_stdin(input);
     tool
 }

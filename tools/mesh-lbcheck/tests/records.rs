@@ -1,12 +1,11 @@
 //! The program fed by `mesh-probe` and by what kubectl prints of the service.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use predicates::prelude::*;
 use predicates::str::{contains, ends_with};
 use std::io::Write as _;
 
 fn tool(args: &[&str], input: impl Into<Vec<u8>>) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-lbcheck");
+    let mut tool = mesh_tests::tool("mesh-lbcheck");
     tool.env_clear().args(args).write_stdin(input);
     tool
 }

@@ -1,7 +1,6 @@
 //! The program as a user runs it, without a server that answers.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use predicates::prelude::*;
@@ -13,7 +12,7 @@ use std::net::TcpListener;
 const DEAD_PORT: u16 = 1;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-remote-secret");
+    let mut tool = mesh_tests::tool("mesh-remote-secret");
     tool.env_clear().args(args);
     tool
 }
@@ -240,7 +239,7 @@ fn a_file_for_it_is_its_owners_alone() {
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mesh-remote-secret"))
+    let mut child = std::process::Command::new(&mesh_tests::programs()["mesh-remote-secret"])
         .args(["--name", "c1", "--server", "https://10.0.0.2"])
         .stdin(std::process::Stdio::piped())
         .stdout(full)

@@ -1,7 +1,6 @@
 //! The program as a user runs it, without any server.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use predicates::prelude::*;
@@ -9,7 +8,7 @@ use predicates::str::contains;
 use serde_json::{Value, json};
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-secret-lint");
+    let mut tool = mesh_tests::tool("mesh-secret-lint");
     tool.env_clear().args(["--at", "2026-01-01T00:00:00Z"]).args(args);
     tool
 }
@@ -264,7 +263,7 @@ fn wrong_usage_is_refused() {
         (&["--own-id", "a", "--context", "b", "--context", "c"], "--own-id is for one --context"),
     ] {
         // `--at` may be given once.
-        let mut tool = cargo_bin_cmd!("mesh-secret-lint");
+        let mut tool = mesh_tests::tool("mesh-secret-lint");
         tool.env_clear().args(args).write_stdin(good().to_string());
         tool.assert().code(2).stdout("").stderr(contains(message));
     }
@@ -276,7 +275,7 @@ fn the_clock_is_used_where_no_time_is_given() {
     for (exp, code) in [(1_000_000_000_u64, 1), (4_102_444_800, 0)] {
         let user = json!({"token": token(&json!({"exp": exp}))});
         let input = secret("c1", &kubeconfig("https://203.0.113.7", &user)).to_string();
-        cargo_bin_cmd!("mesh-secret-lint").env_clear().write_stdin(input).assert().code(code);
+        mesh_tests::tool("mesh-secret-lint").env_clear().write_stdin(input).assert().code(code);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The program as a user runs it on files that others made.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use meshpki::issue::{self, CaSpec, Signer, WorkloadSpec};
@@ -77,7 +76,7 @@ impl Folder {
     }
 
     fn check(&self, args: &[&str]) -> assert_cmd::assert::Assert {
-        let mut tool = cargo_bin_cmd!("mesh-vm-env");
+        let mut tool = mesh_tests::tool("mesh-vm-env");
         tool.env_clear().args(["--at", "2026-01-01T00:30:00Z", "--check"]).arg(self.0.path());
         tool.args(args).assert()
     }
@@ -300,7 +299,7 @@ fn a_certificate_leads_to_the_roots_and_has_its_key() {
     assert_eq!(folder.codes(), ["0837"]);
     // A day later, with a root that still lives.
     copy("key.pem", 0o600);
-    let mut tool = cargo_bin_cmd!("mesh-vm-env");
+    let mut tool = mesh_tests::tool("mesh-vm-env");
     tool.env_clear().args(["--at", "2026-01-03T00:00:00Z", "--check"]).arg(folder.0.path());
     tool.assert().code(1).stdout(contains("(MESH0836)\n").and(contains("expired at 2026-01-02")));
 }
@@ -333,7 +332,7 @@ fn a_folder_that_is_none_is_an_error() {
     let folder = Folder::current();
     let file = folder.path("hosts");
     for (path, message) in [(&file, "is no folder"), (&folder.path("none"), "No such file")] {
-        let mut tool = cargo_bin_cmd!("mesh-vm-env");
+        let mut tool = mesh_tests::tool("mesh-vm-env");
         let ran = tool.env_clear().arg("--check").arg(path).assert();
         ran.code(3).stdout("").stderr(contains(message));
     }
@@ -342,7 +341,7 @@ fn a_folder_that_is_none_is_an_error() {
 #[test]
 fn the_checks_can_be_listed() {
     let list = |args: &[&str]| {
-        let mut tool = cargo_bin_cmd!("mesh-vm-env");
+        let mut tool = mesh_tests::tool("mesh-vm-env");
         let ran = tool.env_clear().arg("--list-checks").args(args).assert().success();
         String::from_utf8(ran.get_output().stdout.clone()).unwrap()
     };

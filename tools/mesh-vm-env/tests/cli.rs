@@ -1,9 +1,7 @@
 //! The program as a user runs it, without a server: the files that it makes.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-mod objects;
-
-use objects::*;
+use super::objects::*;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};

@@ -26,7 +26,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Manual pages: NAME.1 of each tool, as man/ has them
+    /// Manual pages: NAME.1 of each tool and mesh-checks.7, as man/ has them
     Man {
         /// Folder to write them to
         dir: PathBuf,
@@ -42,7 +42,10 @@ enum What {
 pub fn run(args: Args, _: &Console) -> Result<Outcome> {
     let tools = tools::all();
     let (dir, files) = match args.what {
-        What::Man { dir } => (dir, tools.iter().map(manual::page).collect::<Vec<_>>()),
+        What::Man { dir } => {
+            let checks = ("mesh-checks.7".to_owned(), mesh_check::page());
+            (dir, tools.iter().map(manual::page).chain([checks]).collect::<Vec<_>>())
+        }
         What::Completions { dir } => (dir, tools.iter().flat_map(completions::files).collect()),
     };
     for (name, text) in files {

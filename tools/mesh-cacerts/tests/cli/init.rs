@@ -1,6 +1,6 @@
 //! `init`: what it makes, keeps and refuses.
 
-use crate::{assert_no_key, at, folder, items, output, text, tool, two};
+use super::{assert_no_key, at, folder, items, output, text, tool, two};
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn the_same_root_signs_for_a_cluster_that_comes_later() {
     for other in [&a, &b] {
         assert_eq!(text(&c, "root-cert.pem"), text(other, "root-cert.pem"));
     }
-    let all = crate::list(&[a, b, c]);
+    let all = super::list(&[a, b, c]);
     tool(dir.path(), &["verify"]).write_stdin(all).assert().success().stdout("").stderr("");
 }
 

@@ -1,6 +1,6 @@
 //! OpenSSL accepts what is made, sees what was asked for, and makes what is refused.
 
-use crate::{at, folder, items, output, text, tool, two, with};
+use super::{at, folder, items, output, text, tool, two, with};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn every_chain_is_accepted() {
     // The real time: openssl asks whether certificates are valid now.
     for kind in ["rsa-2048", "ecdsa-p256", "ecdsa-p384"] {
         let dir = folder();
-        let mut init = assert_cmd::cargo::cargo_bin_cmd!("mesh-cacerts");
+        let mut init = mesh_tests::tool("mesh-cacerts");
         init.env_clear().current_dir(dir.path()).args(["init", "-q", "--root-dir", "."]);
         let names = ["--out", ".", "--cluster", "west", "--cluster", "east", "--key", kind];
         init.args(names).assert().success();

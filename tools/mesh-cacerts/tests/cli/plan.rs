@@ -1,8 +1,7 @@
 //! The commands of a plan, run by a shell. kubectl and mesh-apply are stand-ins that keep each
 //! cluster's objects in a folder and do what istiod does when it starts.
 
-use crate::{folder, output};
-use assert_cmd::cargo::{cargo_bin, cargo_bin_cmd};
+use super::{folder, output};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -55,7 +54,7 @@ fn program(dir: &Path, name: &str, text: &str) {
 }
 
 fn shell(dir: &Path, script: &str) -> String {
-    let own = cargo_bin!("mesh-cacerts").parent().unwrap();
+    let own = mesh_tests::program_dir();
     let path = format!("{}/bin:{}:/usr/bin:/bin", dir.display(), own.display());
     // A plan waits until proxies have what they need: a mistake must not wait for ever.
     let ran = Command::new("timeout")
@@ -126,11 +125,11 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
 fn a_plan_repeats_the_flags_that_make_certificates() {
     let dir = folder();
     let plan = |args: &[&str]| {
-        let mut init = cargo_bin_cmd!("mesh-cacerts");
+        let mut init = mesh_tests::tool("mesh-cacerts");
         init.env_clear().current_dir(dir.path());
         init.args(["init", "-q", "--key", "ecdsa-p256", "--cluster", "a b", "-n", "istio"]);
         let secret = output(&mut init);
-        let mut rotate = cargo_bin_cmd!("mesh-cacerts");
+        let mut rotate = mesh_tests::tool("mesh-cacerts");
         rotate.env_clear().current_dir(dir.path()).args(["rotate", "--root-dir", "next"]);
         output(rotate.args(args).write_stdin(secret))
     };

@@ -1,6 +1,6 @@
 //! `rotate`: what is missing, the Secrets of each step, and what is refused.
 
-use crate::{at, folder, items, list, output, root_map, text, tool, two, with, without};
+use super::{at, folder, items, list, output, root_map, text, tool, two, with, without};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `verify`: one finding for each thing that can be wrong, and none for what is right.
 
-use crate::{assert_no_key, at, folder, list, output, root_map, text, tool, two, with, without};
+use super::{assert_no_key, at, folder, list, output, root_map, text, tool, two, with, without};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -386,7 +386,7 @@ fn input_without_a_ca_is_an_error() {
         (&["--dir", "x", "-f", "y"], "cannot be used with"),
         (&["--at", "yesterday"], "is no time"),
     ] {
-        let mut verify = assert_cmd::cargo::cargo_bin_cmd!("mesh-cacerts");
+        let mut verify = mesh_tests::tool("mesh-cacerts");
         let ran = verify.env_clear().arg("verify").args(args).write_stdin("{}").assert();
         ran.code(2).stdout("").stderr(contains(reason));
     }

@@ -1,6 +1,5 @@
 //! A mesh with a root and a CA on the disk, for the tests of the program.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use meshpki::issue::{self, CaSpec, Signer};
 use meshpki::{Certificate, KeyKind};
 use std::fs::{self, Permissions};
@@ -75,7 +74,7 @@ impl Bed {
 
     /// The program in the folder, with words that have no blanks.
     pub fn run(&self, words: &str) -> assert_cmd::Command {
-        let mut tool = cargo_bin_cmd!("mesh-cert");
+        let mut tool = mesh_tests::tool("mesh-cert");
         tool.env_clear().current_dir(self.dir.path()).args(words.split_whitespace());
         tool
     }

@@ -1,6 +1,6 @@
 //! To make certificates.
 
-use crate::bed::{AT, Bed, NOW, VM};
+use super::bed::{AT, Bed, NOW, VM};
 use meshpki::bundle::{self, Files};
 use meshpki::{Certificate, ExtendedKeyUsage, KeyAlgorithm, PrivateKey, San};
 use predicates::prelude::*;

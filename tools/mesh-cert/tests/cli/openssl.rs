@@ -1,6 +1,6 @@
 //! OpenSSL takes what the program makes, and sees in it what was asked for.
 
-use crate::bed::{Bed, NOW, VM};
+use super::bed::{Bed, NOW, VM};
 use meshpki::KeyKind;
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! Certificates that are not made, each with the reason, and nothing written.
 
-use crate::bed::{Bed, NOW, VM, root};
+use super::bed::{Bed, NOW, VM, root};
 use meshpki::KeyKind;
 use meshpki::bundle;
 use meshpki::issue::{self, WorkloadSpec};

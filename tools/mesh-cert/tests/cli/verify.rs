@@ -1,6 +1,6 @@
 //! To verify certificates.
 
-use crate::bed::{AT, Bed, NOW, VM, root};
+use super::bed::{AT, Bed, NOW, VM, root};
 use meshpki::issue::{self, Role, WorkloadSpec};
 use meshpki::{Certificate, KeyKind, PrivateKey};
 use predicates::str::{contains, starts_with};

@@ -1,7 +1,7 @@
 //! Firewall rules and authorized networks.
 
-use crate::mesh::{Mesh, file, healthy};
-use crate::{brief, steps_with};
+use super::mesh::{Mesh, file, healthy};
+use super::{brief, steps_with};
 use serde_json::{Value, json};
 
 /// The record of a GKE cluster whose pods are in 10.N.0.0/16.

@@ -1,6 +1,6 @@
 //! Plans of broken meshes, whatever is broken in them.
 
-use crate::mesh::{Mesh, healthy};
+use super::mesh::{Mesh, healthy};
 use jiff::Timestamp;
 use mesh_plan::{Plan, Stage, Wanted, plan};
 use proptest::prelude::*;

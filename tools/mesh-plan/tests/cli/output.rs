@@ -1,7 +1,7 @@
 //! What is refused, and the forms of the answer.
 
-use crate::mesh::{Mesh, file, healthy};
-use crate::{brief, only, only_of, run_with, script, steps, steps_with, tool};
+use super::mesh::{Mesh, file, healthy};
+use super::{brief, only, only_of, run_with, script, steps, steps_with, tool};
 use predicates::str::contains;
 use serde_json::{Value, json};
 

@@ -2,7 +2,6 @@
 #![allow(dead_code)] // each test takes what it needs
 
 use assert_cmd::assert::Assert;
-use assert_cmd::cargo::cargo_bin_cmd;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use meshpki::KeyKind;
@@ -17,11 +16,11 @@ pub const NOW: i64 = 1_767_225_600;
 
 pub static ROOT: LazyLock<String> = LazyLock::new(|| {
     let spec = CaSpec { key: KeyKind::EcdsaP256, ..CaSpec::root() };
-    issue::root(&spec, NOW).unwrap().0.to_pem()
+    issue::root(&spec, NOW).expect("a root").0.to_pem()
 });
 
 pub fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-vm-env");
+    let mut tool = mesh_tests::tool("mesh-vm-env");
     tool.env_clear().args(args);
     tool
 }
@@ -74,7 +73,7 @@ pub fn list(objects: &[Value]) -> String {
 /// The objects, with one value changed: the object's place in the list, the field, the value.
 pub fn changed(index: usize, pointer: &str, value: Value) -> String {
     let mut objects = objects();
-    *objects[index].pointer_mut(pointer).unwrap() = value;
+    *objects[index].pointer_mut(pointer).expect("it is there") = value;
     list(&objects)
 }
 
@@ -87,12 +86,12 @@ pub fn token(account: &str, audience: &str) -> String {
 /// Name → mode and text.
 pub fn archive(ran: &Assert) -> BTreeMap<String, (u32, String)> {
     let mut archive = tar::Archive::new(&ran.get_output().stdout[..]);
-    let entries = archive.entries().unwrap().map(|entry| {
-        let mut entry = entry.unwrap();
+    let entries = archive.entries().expect("it is an archive").map(|entry| {
+        let mut entry = entry.expect("it is whole");
         let mut text = String::new();
-        entry.read_to_string(&mut text).unwrap();
-        let name = entry.path().unwrap().display().to_string();
-        (name, (entry.header().mode().unwrap(), text))
+        entry.read_to_string(&mut text).expect("it is text");
+        let name = entry.path().expect("it is UTF-8").display().to_string();
+        (name, (entry.header().mode().expect("it has one"), text))
     });
     entries.collect()
 }

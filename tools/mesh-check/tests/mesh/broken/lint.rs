@@ -1,7 +1,7 @@
 //! What mesh-secret-lint finds.
 
+use super::super::{Mesh, at, authority, base64, days, remote_secret};
 use super::Case;
-use crate::mesh::{Mesh, at, authority, base64, days, remote_secret};
 use serde_json::{Value, json};
 
 /// cluster1's Secret for cluster2.

@@ -1,7 +1,7 @@
 //! What mesh-cacerts finds.
 
+use super::super::{Authority, Mesh, base64, decoded};
 use super::Case;
-use crate::mesh::{Authority, Mesh, base64, decoded};
 use meshpki::KeyUsage;
 use meshpki::issue::CaSpec;
 use serde_json::{Value, json};

@@ -7,7 +7,6 @@ mod plan;
 mod rotate;
 mod verify;
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 
 /// The program at a time, in a folder of its own.
 fn at(dir: &Path, time: &str, args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-cacerts");
+    let mut tool = mesh_tests::tool("mesh-cacerts");
     tool.env_clear().current_dir(dir).args(args).args(["--at", time]);
     tool
 }
@@ -85,7 +84,7 @@ fn list(objects: &[Value]) -> String {
 /// No part of the private keys in `secrets` may be in a text.
 fn assert_no_key(text: &str, secrets: &[Value]) {
     for secret in secrets {
-        let key = crate::text(secret, "ca-key.pem");
+        let key = super::cli::text(secret, "ca-key.pem");
         assert!(key.lines().filter(|l| !l.contains("---")).all(|line| !text.contains(line)));
     }
     assert!(!text.contains("PRIVATE KEY-----\n"));

@@ -19,7 +19,7 @@ fn hello(_: usize) -> Does {
 }
 
 fn tool(stand_in: &StandIn, args: &[&str]) -> Command {
-    let mut tool = Command::new(assert_cmd::cargo::cargo_bin!("mesh-probe"));
+    let mut tool = Command::new(&mesh_tests::programs()["mesh-probe"]);
     tool.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     tool.env("KUBECONFIG", stand_in.kubeconfig.path());
     tool.args(["--context", "cluster1", "--url", URL]).args(args).stdin(Stdio::null());
@@ -307,7 +307,7 @@ fn a_full_disk_is_an_error_and_the_last_command_runs() {
 fn a_url_is_one_word_of_the_command() {
     let stand_in = StandIn::start(hello);
     let url = "http://h/$(id);'&a=[1-3]{b}";
-    let mut tool = Command::new(assert_cmd::cargo::cargo_bin!("mesh-probe"));
+    let mut tool = Command::new(&mesh_tests::programs()["mesh-probe"]);
     tool.env_clear().env("KUBECONFIG", stand_in.kubeconfig.path());
     tool.args(["--context", "cluster1", "--count", "1", "--url", url]);
     let output = tool.output().unwrap();

@@ -7,12 +7,11 @@ mod lost;
 mod mesh;
 mod output;
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use mesh::{Mesh, file};
 use serde_json::Value;
 
 fn tool(args: &[&str]) -> assert_cmd::Command {
-    let mut tool = cargo_bin_cmd!("mesh-plan");
+    let mut tool = mesh_tests::tool("mesh-plan");
     tool.env_clear().args(args);
     tool
 }

@@ -1,7 +1,7 @@
 //! Writes captures of a healthy mesh of so many clusters with so many services each, all of them
 //! joined to all others: `large-mesh CLUSTERS SERVICES`.
 
-#[path = "../tests/mesh/mod.rs"]
+#[path = "../tools/mesh-check/tests/mesh/mod.rs"]
 mod mesh;
 
 use mesh::{Place, capture, namespace, service};

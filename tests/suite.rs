@@ -1,0 +1,10 @@
+//! All tests that need no server.
+
+mod canary;
+mod contract;
+mod corpus;
+mod defects;
+mod hostile;
+mod layout;
+mod shell;
+mod tools;

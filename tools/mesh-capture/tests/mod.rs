@@ -1,0 +1,5 @@
+//! The tests of mesh-capture.
+
+mod cli;
+mod redact;
+mod stand_in;

@@ -1,0 +1,6 @@
+//! The tests of mesh-check.
+
+mod cli;
+mod codes;
+mod krm;
+pub mod mesh;

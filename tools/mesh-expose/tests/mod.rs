@@ -1,0 +1,4 @@
+//! The tests of mesh-expose.
+
+mod cli;
+mod krm;

@@ -1,0 +1,3 @@
+//! The tests of mesh-graph.
+
+mod cli;

@@ -1,0 +1,4 @@
+//! The tests of mesh-label-ns.
+
+mod cli;
+mod krm;

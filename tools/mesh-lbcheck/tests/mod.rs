@@ -1,0 +1,4 @@
+//! The tests of mesh-lbcheck.
+
+mod cli;
+mod records;

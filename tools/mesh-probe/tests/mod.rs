@@ -1,0 +1,4 @@
+//! The tests of mesh-probe.
+
+mod cli;
+mod probing;

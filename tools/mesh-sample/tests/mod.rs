@@ -1,0 +1,4 @@
+//! The tests of mesh-sample.
+
+mod cli;
+mod krm;

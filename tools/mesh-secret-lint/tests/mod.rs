@@ -1,0 +1,3 @@
+//! The tests of mesh-secret-lint.
+
+mod cli;

@@ -1,0 +1,6 @@
+//! The tests of mesh-vm-env.
+
+mod check;
+mod cli;
+mod objects;
+mod refusals;

@@ -1,0 +1,6 @@
+//! The tests of meshpki.
+
+mod bundle;
+mod chain;
+mod issue;
+mod openssl;

@@ -1,0 +1,6 @@
+//! The tests of meshstate.
+
+mod istio;
+mod objects;
+mod secrets;
+mod streams;
