@@ -30,15 +30,15 @@ pub fn root() -> &'static Path {
 /// what they share are the same and nothing is built twice.
 #[must_use]
 pub fn programs() -> &'static BTreeMap<String, PathBuf> {
-    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&["--tests"]));
+    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> =
+        LazyLock::new(|| build(&["--workspace", "--tests"]));
     &PROGRAMS
 }
 
 /// The same as users get them.
 #[must_use]
 pub fn release_programs() -> &'static BTreeMap<String, PathBuf> {
-    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> =
-        LazyLock::new(|| build(&["--release", "--exclude=mesh-tests", "--exclude=mesh-targets"]));
+    static PROGRAMS: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| build(&["--release"]));
     &PROGRAMS
 }
 
@@ -76,7 +76,7 @@ fn build(flags: &[&str]) -> BTreeMap<String, PathBuf> {
     outside_cargo(&mut cargo);
     let output = cargo
         .current_dir(root())
-        .args(["build", "--workspace", "--bins", "--message-format=json"])
+        .args(["build", "--bins", "--message-format=json"])
         .args(flags)
         .stderr(Stdio::inherit())
         .output()

@@ -35,7 +35,7 @@ def fetch():
 def build(static):
     """Builds our programs, and those that are static, as far as a target is measured on them."""
     cargo = ["cargo", "build", "--release", "--locked"]
-    subprocess.run([*cargo, "--workspace", "--bins"], cwd=ROOT, check=True)
+    subprocess.run([*cargo, "--bins"], cwd=ROOT, check=True)
     if not static:
         return
     tools = [word for tool in static for word in ("-p", tool)]

@@ -83,7 +83,8 @@ fn puts_all_where_it_is_found() {
     let names = fs::read_dir(installed.path("share/meshutils")).expect("it is there");
     for name in names.map(|entry| entry.expect("it can be read").file_name()) {
         let name = name.to_str().expect("it is UTF-8").to_owned();
-        let stays = ["test", "bench", "check", "demo", "install", "package"];
+        let stays =
+            ["test", "bench", "check", "demo", "install", "jobs", "nightly", "package", "phase"];
         assert!(!stays.iter().any(|stays| name == *stays || name.starts_with("testbed")), "{name}");
     }
     assert!(installed.path("share/meshutils/kubernetes/fan-out.yaml").is_file());
