@@ -12,7 +12,7 @@ use clap::Parser;
 use meshcore::cluster::{self, Cluster, Merged, RecordFormat};
 use meshcore::finding::{self, Finding, FindingFormat, Severity};
 use meshcore::input::{Document, Input};
-use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result};
+use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, Verdict};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ Examples:
 /// Reads clusters as mesh-clusters does, and `gcloud projects describe --format=json` for the
 /// projects' numbers. What a record has already is kept. Two clusters with one ID, or an ID that
 /// cannot be a remote Secret's key, are findings: they are written instead of the records, and
-/// the exit status is 1.
+/// the exit status is 1. With --labels they are messages: standard output has commands or nothing.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-id", version, before_help = EXAMPLES)]
 pub struct Args {
@@ -94,6 +94,12 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         }
     }
     let found = findings(&clusters);
+    if args.labels && !found.is_empty() {
+        for finding in &found {
+            console.error(&Message::new(&finding.message).hint(&finding.fix));
+        }
+        return Ok(Outcome { output: String::new(), verdict: Verdict::No });
+    }
     if !found.is_empty() {
         let format = match args.output {
             RecordFormat::Table => FindingFormat::Lines,

@@ -117,3 +117,22 @@ fn an_id_too_long_for_a_remote_secret_is_warned_of() {
         "its ID has 90 characters, and istioctl's remote secrets end at 63",
     ));
 }
+
+/// Of an attack: `sh` ran what is between the quotes of the finding's JSON.
+#[test]
+fn label_commands_are_commands_or_nothing() {
+    let hostile = gke("p", "l", "b$(touch PWND)");
+    for (scheme, clusters, code, reason) in [
+        ("auto", hostile.clone(), 1, "cannot be the key of a Secret"),
+        ("auto", hostile.clone() + &gke("q", "l", "b$(touch PWND)"), 1, "hint: install it with"),
+        ("name", hostile.clone() + &gke("q", "l", "b$(touch PWND)"), 1, "have one ID"),
+        ("name", hostile, 3, "of a GKE cluster may have"),
+    ] {
+        tool(&["--labels", "--scheme", scheme, "--project-number", "7"])
+            .write_stdin(clusters)
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(predicate::str::contains(reason));
+    }
+}

@@ -1,4 +1,5 @@
-//! Command lines that a POSIX shell reads back as the words they were made of.
+//! Command lines that sh, bash, zsh and fish read back as the words they were made of: who is shown
+//! a line pastes it into the shell that is open.
 
 use crate::is_treacherous;
 
@@ -60,9 +61,13 @@ fn could_be_flag(word: &str) -> bool {
 }
 
 fn quote(word: &str) -> String {
-    // No `~` and no `{}`: shells expand them in places, and zsh a `=` at the start.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:@,+=%^".contains(&b);
-    if !word.is_empty() && !word.starts_with('=') && word.bytes().all(plain) {
+    // No `~` and no `{}`: shells expand them in places; zsh a `=` at the start and, where its user
+    // wants it, a `^`; fish `%self`.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:@,+=".contains(&b);
+    if word.is_empty() {
+        return "''".to_owned();
+    }
+    if !word.starts_with('=') && word.bytes().all(plain) {
         return word.to_owned();
     }
     // `$()` drops line feeds at the end.
@@ -72,8 +77,30 @@ fn quote(word: &str) -> String {
         let end = if end.is_empty() { String::new() } else { format!("'{end}'") };
         format!("\"$(printf '{}')\"{end}", printf_format(body))
     } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        in_single_quotes(word)
     }
+}
+
+/// In single quotes, but for what stands for itself there only in some of the shells: fish reads a
+/// backslash before a quote, and before another backslash, as sh does outside of quotes.
+fn in_single_quotes(word: &str) -> String {
+    let (mut out, mut is_open) = (String::new(), false);
+    let mut rest = word.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_escaped = c == '\'' || c == '\\' && matches!(rest.peek(), None | Some('\\' | '\''));
+        if is_escaped == is_open {
+            out.push('\'');
+            is_open = !is_open;
+        }
+        if is_escaped {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    if is_open {
+        out.push('\'');
+    }
+    out
 }
 
 /// A text as `printf` takes it, with nothing in it that the terminal, on which the line may be
@@ -132,19 +159,42 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_backslash_is_not_left_to_fish() {
+        let line = command_line([r"x\';touch PWND;\'", r"a\nb\\", r"\", "%self", "a^b"]);
+        assert_eq!(line, r"'x'\\\'';touch PWND;'\\\' 'a\nb'\\\\ \\ '%self' 'a^b'");
+    }
+
+    /// The shells that this machine has, each without its user's settings.
+    fn shells() -> impl Iterator<Item = std::process::Command> {
+        let all =
+            [&["sh"][..], &["bash", "--norc"], &["zsh", "-f"], &["fish", "--no-config"]];
+        let command = |words: &[&str]| {
+            let mut shell = std::process::Command::new(words[0]);
+            shell.args(&words[1..]).arg("-c");
+            shell
+        };
+        all.into_iter()
+            .filter(move |words| command(words).arg("true").output().is_ok())
+            .map(move |words| command(words))
+    }
+
     proptest! {
         // 15,000 words in as many shells as there are cases.
         #![proptest_config(ProptestConfig::with_cases(50))]
         #[test]
-        fn a_real_shell_reads_the_same_words(words in prop::collection::vec(
-            "[^\0]{0,12}|[ -~\n]{0,12}|[\x01-\x7f\u{80}-\u{9f}\u{2020}-\u{2070}]{0,12}", 300
+        fn real_shells_read_the_same_words(words in prop::collection::vec(
+            "[^\0]{0,12}|[ -~\n]{0,12}|[\\\\'\"$ n]{0,8}|[\x01-\x7f\u{80}-\u{9f}\u{2020}-\u{2070}]{0,12}",
+            300
         )) {
             let line = format!("printf '%s\\0' {}", command_line(&words));
-            let output = std::process::Command::new("sh").arg("-c").arg(line).output().unwrap();
-            let read: Vec<&[u8]> = output.stdout.split(|&b| b == 0).collect();
             let expected: Vec<&[u8]> =
                 words.iter().map(String::as_bytes).chain([&b""[..]]).collect();
-            prop_assert_eq!(read, expected);
+            for mut shell in shells() {
+                let output = shell.arg(&line).output().unwrap();
+                let read: Vec<&[u8]> = output.stdout.split(|&b| b == 0).collect();
+                prop_assert_eq!(&read, &expected, "{:?}", shell.get_program());
+            }
         }
     }
 }
