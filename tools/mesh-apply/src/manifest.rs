@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::input::{Document, Source};
-use meshcore::{Error, Result};
+use meshcore::{ApiVersion, Error, Kind, ObjectName, Result, object_namespace};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 /// The annotation of an object that is for one cluster alone: the cluster's name.
 pub const FOR_CLUSTER: &str = "meshutils/cluster";
 
-/// What names an object within a cluster.
+/// What names an object within a cluster. What is read from manifests is checked: an
+/// [`ApiVersion`], a [`Kind`], a label and an [`ObjectName`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     /// As `v1` or `apps/v1`.
@@ -79,13 +80,15 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Object {
-        api_version: String,
-        kind: String,
+        api_version: ApiVersion,
+        kind: Kind,
         metadata: Metadata,
     }
     #[derive(Deserialize)]
     struct Metadata {
-        name: Option<String>,
+        #[serde(default)]
+        name: Option<ObjectName>,
+        #[serde(default, deserialize_with = "object_namespace")]
         namespace: Option<String>,
         #[serde(default)]
         labels: Option<BTreeMap<String, String>>,
@@ -93,12 +96,13 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         annotations: Option<BTreeMap<String, String>>,
     }
     let Object { api_version, kind, metadata } = document.decode()?;
-    let Some(name) = metadata.name.filter(|name| !name.is_empty()) else {
+    let (api_version, kind) = (api_version.as_str().to_owned(), kind.as_str().to_owned());
+    let Some(name) = metadata.name else {
         return Err(Error::data("has no metadata.name").at(document.place()).hint(
             "an object that is to be applied again needs a name of its own, not generateName",
         ));
     };
-    let namespace = match (metadata.namespace.filter(|n| !n.is_empty()), namespace) {
+    let namespace = match (metadata.namespace, namespace) {
         (Some(own), Some(given)) if own != given => {
             return Err(Error::data(format!("is in namespace {own}, and --namespace is {given}"))
                 .at(document.place())
@@ -119,7 +123,7 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         }
     }
     let for_cluster = metadata.annotations.and_then(|mut all| all.remove(FOR_CLUSTER));
-    let id = ObjectId { api_version, kind, namespace, name };
+    let id = ObjectId { api_version, kind, namespace, name: name.as_str().to_owned() };
     Ok(Manifest { id, body: Value::Object(body), for_cluster, gives_access })
 }
 
@@ -295,5 +299,29 @@ mod tests {
             r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}}"#;
         assert!(message(object, Some("m")).contains("--namespace is m"));
         assert_eq!(manifests(object, Some("n")).unwrap()[0].id.namespace.as_deref(), Some("n"));
+    }
+
+    /// Of an attack: `DELETE /api/v1/namespaces/victim?x=/configmaps/a` deletes the namespace.
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        let object = |change: fn(&mut Value)| {
+            let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "a", "namespace": "n"}});
+            change(&mut object);
+            message(&object.to_string(), None)
+        };
+        let all: [(fn(&mut Value), &str); 7] = [
+            (|o| o["metadata"]["namespace"] = json!("victim?x="), ".metadata.namespace"),
+            (|o| o["metadata"]["namespace"] = json!("v3/secrets/s?x="), ".metadata.namespace"),
+            (|o| o["metadata"]["namespace"] = json!("v3#"), ".metadata.namespace"),
+            (|o| o["metadata"]["name"] = json!("a?force=true"), ".metadata.name"),
+            (|o| o["metadata"]["name"] = json!(".."), ".metadata.name"),
+            (|o| o["apiVersion"] = json!("v1/namespaces/victim?x="), ".apiVersion"),
+            (|o| o["kind"] = json!("a/b"), ".kind"),
+        ];
+        for (change, field) in all {
+            let text = object(change);
+            assert!(text.contains(field) && text.contains("is not"), "{text}");
+        }
     }
 }

@@ -46,17 +46,16 @@ impl Resources {
             .at(format!("context {}", cluster.context))
             .hint("are the custom resource definitions there, and is the version right?"));
         };
-        let client = cluster.client.clone();
         let mut id = id.clone();
         let api = if resource.is_namespaced {
             let Some(namespace) = &id.namespace else {
                 return Err(Error::data(format!("{id} has no namespace"))
                     .hint("write metadata.namespace, or give --namespace"));
             };
-            Api::namespaced_with(client, namespace, &resource.api)
+            cluster.objects_of(Some(namespace), &resource.api)
         } else {
             id.namespace = None;
-            Api::all_with(client, &resource.api)
+            cluster.objects_of(None, &resource.api)
         };
         Ok(Served { api, id })
     }
@@ -89,7 +88,7 @@ impl Resources {
         let known: Vec<Resource> = resources
             .into_iter()
             // The others are parts of a resource, as deployments/scale.
-            .filter(|resource| !resource.name.contains('/'))
+            .filter(|resource| meshcore::is_api_word(&resource.name))
             .map(|resource| {
                 let kind = GroupVersionKind::gvk(group, version, &resource.kind);
                 Resource {

@@ -10,7 +10,7 @@ use futures::{StreamExt as _, stream};
 use meshcore::{Error, Result};
 use meshkube::kube::ResourceExt as _;
 use meshkube::kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
-use meshkube::{Connection, MANAGER, Patience, Progress};
+use meshkube::{Connection, MANAGER, Patience, Progress, segment};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ impl<'a> Worker<'a> {
         versions: &HashMap<ObjectId, Versions>,
     ) -> Result<(ObjectId, Action, String)> {
         let Served { api, id } = self.find(&manifest.id).await?;
-        let (what, name) = (format!("apply {id}"), &manifest.id.name);
+        let (what, name) = (format!("apply {id}"), &segment(&manifest.id.name));
         let mut params = PatchParams::apply(MANAGER);
         params.dry_run = self.task.dry_run;
         params.force = self.task.force_conflicts;
@@ -181,7 +181,7 @@ impl<'a> Worker<'a> {
             return Ok((id, action, diff));
         }
         let before = if let Some(versions) = versions.get(&group(&manifest.id)) {
-            versions.get(name).cloned().flatten()
+            versions.get(&manifest.id.name).cloned().flatten()
         } else {
             let read = format!("read {id}");
             let live = self.persist(&read, || api.get_metadata_opt(name)).await?;
@@ -220,9 +220,9 @@ impl<'a> Worker<'a> {
 
     async fn wait_until_ready(&self, api: &Api<DynamicObject>, id: &ObjectId) -> Result<()> {
         let begun = Instant::now();
-        let read = format!("read {id}");
+        let (read, name) = (format!("read {id}"), &segment(&id.name));
         loop {
-            let object = self.persist(&read, || api.get(&id.name)).await?;
+            let object = self.persist(&read, || api.get(name)).await?;
             let object = serde_json::to_value(object).unwrap_or_default();
             let Some(lacking) = wait::waits_for(&object) else { return Ok(()) };
             self.go_on_waiting(begun, id, &lacking).await?;
@@ -250,8 +250,9 @@ impl<'a> Worker<'a> {
     async fn delete_from(&self, api: &Api<DynamicObject>, id: &ObjectId) -> Result<Action> {
         let mut params = DeleteParams::background();
         params.dry_run = self.task.dry_run;
+        let name = &segment(&id.name);
         let request = || async {
-            match api.delete(&id.name, &params).await {
+            match api.delete(name, &params).await {
                 Ok(_) => Ok(true),
                 Err(meshkube::kube::Error::Api(status)) if status.is_not_found() => Ok(false),
                 Err(error) => Err(error),
@@ -264,7 +265,7 @@ impl<'a> Worker<'a> {
         let read = format!("read {id}");
         while self.task.wait
             && !self.task.dry_run
-            && self.persist(&read, || api.get_metadata_opt(&id.name)).await?.is_some()
+            && self.persist(&read, || api.get_metadata_opt(name)).await?.is_some()
         {
             self.go_on_waiting(begun, id, "it is still there").await?;
         }
@@ -347,8 +348,8 @@ impl<'a> Worker<'a> {
                 field_manager: Some(MANAGER.to_owned()),
                 ..PatchParams::default()
             };
-            let what = format!("change {id}");
-            self.persist(&what, || api.patch_metadata(name, &params, &patch)).await?;
+            let (what, segment) = (format!("change {id}"), &segment(name));
+            self.persist(&what, || api.patch_metadata(segment, &params, &patch)).await?;
             Ok((id.clone(), Action::Configured, String::new()))
         };
         let result = remove.await;

@@ -5,7 +5,7 @@ use meshkube::kube::api::{GetParams, ListParams};
 use meshkube::kube::client::Body;
 use meshkube::kube::core::{Request, Status};
 use meshkube::kube::{self, Error};
-use meshkube::{Connection, Patience};
+use meshkube::{Connection, Patience, segment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -130,7 +130,7 @@ impl Api {
     pub async fn get(&self, path: &str, name: &str) -> Result<Answer<Value>> {
         let what = format!("read {}", place(path, Some(name)));
         let one = Request::new(path);
-        let request = || one.get(name, &GetParams::default()).map_err(Error::BuildRequest);
+        let request = || one.get(&segment(name), &GetParams::default()).map_err(Error::BuildRequest);
         self.read(&what, request).await
     }
 

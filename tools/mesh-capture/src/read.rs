@@ -4,7 +4,8 @@ use crate::api::{Answer, Api};
 use crate::redact::redact;
 use crate::redact::secret::Use;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use meshcore::Result;
+use meshcore::{Result, is_api_word};
+use meshkube::segment;
 use meshstate::{NotRead, Resource};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ pub async fn read(api: &Api, namespace: &str) -> Result<Vec<Part>> {
                 (group, None) => groups.get(group).map(Vec::as_slice).unwrap_or_default(),
             };
             // A group may have a resource in an older version alone.
-            for version in versions {
+            for version in versions.iter().filter(|version| is_api_word(version)) {
                 if let Some(part) = reader.read(version, scope).await? {
                     return Ok(part);
                 }
@@ -193,7 +194,7 @@ impl Reader<'_> {
 
     fn path(&self, version: &str, namespace: Option<&str>) -> String {
         let root = if self.resource.group().is_empty() { "api" } else { "apis" };
-        let namespace = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+        let namespace = namespace.map(|name| format!("/namespaces/{}", segment(name))).unwrap_or_default();
         format!("/{root}/{}{namespace}/{}", self.api_version(version), self.resource.plural())
     }
 

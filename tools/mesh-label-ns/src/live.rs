@@ -10,7 +10,7 @@ use meshkube::k8s_openapi::api::core::v1;
 use meshkube::kube::api::{Api, ListParams, Patch, PatchParams, PostParams, Resource};
 use meshkube::kube::core::Request;
 use meshkube::kube::{Error, ResourceExt as _};
-use meshkube::{Connection, MANAGER};
+use meshkube::{Connection, MANAGER, segment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -88,8 +88,8 @@ pub async fn pods(cluster: &Connection, namespace: &str) -> Result<Vec<Pod>> {
 /// The labels of a namespace. `None` when it is missing.
 pub async fn labels(cluster: &Connection, name: &str) -> Result<Option<Labels>> {
     let namespaces: Api<v1::Namespace> = Api::all(cluster.client.clone());
-    let what = format!("read namespace {name}");
-    let namespace = cluster.call(&what, || namespaces.get_opt(name)).await?;
+    let (what, segment) = (format!("read namespace {name}"), &segment(name));
+    let namespace = cluster.call(&what, || namespaces.get_opt(segment)).await?;
     Ok(namespace.map(|namespace| namespace.labels().clone()))
 }
 
@@ -102,7 +102,7 @@ async fn list<K: Resource<DynamicType = ()>, T: DeserializeOwned>(
     struct List<T> {
         items: Vec<T>,
     }
-    let request = Request::new(K::url_path(&(), namespace))
+    let request = Request::new(K::url_path(&(), namespace.map(segment).as_deref()))
         .list(&ListParams::default())
         .map_err(Error::BuildRequest)?;
     let list: List<T> = cluster.client.request(request).await?;
@@ -155,8 +155,8 @@ pub async fn label(
         let params =
             PatchParams { dry_run: server_dry_run, field_manager, ..PatchParams::default() };
         let patch = Patch::Merge(change.merge_patch(name));
-        let what = format!("label namespace {name}");
-        cluster.call(&what, || namespaces.patch(name, &params, &patch)).await?;
+        let (what, segment) = (format!("label namespace {name}"), &segment(name));
+        cluster.call(&what, || namespaces.patch(segment, &params, &patch)).await?;
     }
     done(Action::Labeled, change.moves())
 }

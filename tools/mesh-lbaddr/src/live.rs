@@ -8,7 +8,7 @@ use crate::{Question, Target, told};
 use meshcore::{Error, Message, Result};
 use meshkube::k8s_openapi::api::core::v1::{Node, Service};
 use meshkube::kube::api::{Api, ListParams};
-use meshkube::{Connection, Patience};
+use meshkube::{Connection, Patience, segment};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -79,9 +79,9 @@ async fn look(
     patience: &Patience,
 ) -> Result<Result<Vec<Address>, Reason>> {
     let Target { namespace, name } = &question.target;
-    let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-    let what = format!("read service {}", question.target);
-    let Some(service) = cluster.persist(&what, patience, || services.get_opt(name)).await? else {
+    let services: Api<Service> = cluster.objects_in(namespace);
+    let (what, segment) = (format!("read service {}", question.target), &segment(name));
+    let Some(service) = cluster.persist(&what, patience, || services.get_opt(segment)).await? else {
         return Ok(Err(Reason::Missing));
     };
     let mut nodes = Vec::new();

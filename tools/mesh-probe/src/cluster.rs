@@ -5,7 +5,7 @@ use crate::exec::{self, Broken, exec};
 use crate::pod::{ClientPod, choose, fitness};
 use crate::record::{Answer, Fault};
 use meshcore::{Error, Result, shell};
-use meshkube::Connection;
+use meshkube::{Connection, segment};
 use meshkube::k8s_openapi::api::core::v1::Pod;
 use meshkube::kube;
 use meshkube::kube::api::{Api, ListParams};
@@ -54,7 +54,7 @@ impl<'a> Cluster<'a> {
         curl: &'a Curl,
         limit: Duration,
     ) -> Result<Self> {
-        let pods = Api::namespaced(connection.client.clone(), &wish.namespace);
+        let pods = connection.objects_in(&wish.namespace);
         let limit = limit + GRACE;
         let cluster = Self { connection, pods, wish, curl, limit, client: RefCell::default() };
         let client = cluster.find().await.map_err(|failure| failure.error)?;
@@ -126,7 +126,7 @@ impl<'a> Cluster<'a> {
     /// Looks whether the pod or the API server is to blame.
     async fn explain(&self, client: &ClientPod, failure: Failure) -> Failure {
         let what = format!("read pod {}/{}", self.wish.namespace, client.name);
-        match timeout(GRACE, self.ask(&what, self.pods.get(&client.name))).await {
+        match timeout(GRACE, self.ask(&what, self.pods.get(&segment(&client.name)))).await {
             Ok(Ok(pod)) => match fitness(&pod, Some(&client.container)) {
                 Ok(_) => failure,
                 Err(why) => self.failure(Fault::Pod, format!("the client is gone: {why}")),

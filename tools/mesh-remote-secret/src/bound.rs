@@ -3,7 +3,7 @@
 use crate::choice::Credential;
 use crate::expiry::{Claims, Expiry, spell};
 use meshcore::{Error, Message, Result};
-use meshkube::Connection;
+use meshkube::{Connection, segment};
 use meshkube::k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use meshkube::k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use meshkube::k8s_openapi::jiff::Timestamp;
@@ -32,7 +32,7 @@ pub async fn request(
     warn: impl Fn(Message),
 ) -> Result<Credential> {
     let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), &namespace);
+    let accounts: Api<ServiceAccount> = cluster.objects_in(&namespace);
     let wanted = TokenRequest {
         spec: TokenRequestSpec {
             expiration_seconds: i64::try_from(ttl.as_secs()).ok(),
@@ -41,9 +41,9 @@ pub async fn request(
         ..TokenRequest::default()
     };
     let what = format!("request a token of service account {namespace}/{name}");
-    let options = PostParams::default();
+    let (options, segment) = (PostParams::default(), &segment(&name));
     let answer = cluster
-        .call(&what, || accounts.create_token_request(&name, &options, &wanted))
+        .call(&what, || accounts.create_token_request(segment, &options, &wanted))
         .await
         .map_err(|error| error.hint("without --ttl a token secret is used instead"))?;
     let at = format!("context {}", cluster.context);
@@ -72,7 +72,7 @@ fn shortened(ttl: Duration, seconds: i64) -> Option<Message> {
 /// The cluster's CA from the config map that every namespace has since Kubernetes 1.20. `None`
 /// where there is none, or where it may not be read.
 pub async fn root_ca(cluster: &Connection, namespace: &str) -> Option<Vec<u8>> {
-    let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), namespace);
+    let maps: Api<ConfigMap> = cluster.objects_in(namespace);
     let what = "read config map kube-root-ca.crt";
     let map = cluster.call(what, || maps.get_opt("kube-root-ca.crt")).await.ok()??;
     map.data?.remove("ca.crt").map(String::into_bytes)

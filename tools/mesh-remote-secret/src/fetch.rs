@@ -17,7 +17,7 @@ use meshcore::{Console, Error, Message, Result, shell};
 use meshkube::k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use meshkube::kube::api::Api;
 use meshkube::kube::config::Kubeconfig;
-use meshkube::{Access, Connection, Trust};
+use meshkube::{Access, Connection, Trust, segment};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -279,9 +279,9 @@ impl One<'_> {
     async fn account(&self, cluster: &Connection) -> Result<ServiceAccount> {
         let (namespace, flags) = (&self.args.namespace, &self.args.credentials);
         let name = flags.account(self.args.kind);
-        let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
-        let what = format!("read service account {namespace}/{name}");
-        match cluster.call(&what, || accounts.get_opt(name)).await? {
+        let accounts: Api<ServiceAccount> = cluster.objects_in(namespace);
+        let (what, segment) = (format!("read service account {namespace}/{name}"), &segment(name));
+        match cluster.call(&what, || accounts.get_opt(segment)).await? {
             Some(account) => {
                 if flags.create_service_account {
                     let text = format!("service account {namespace}/{name} is there");

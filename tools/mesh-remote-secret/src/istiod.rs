@@ -19,7 +19,7 @@ pub struct Istiod {
 /// Looks at the Deployments of istiod. Nothing is known where there is none, as with a managed
 /// control plane, or where they may not be read.
 pub async fn read(cluster: &Connection, namespace: &str) -> Istiod {
-    let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    let deployments: Api<Deployment> = cluster.objects_in(namespace);
     let istiod = ListParams::default().labels("app=istiod");
     match cluster.call("list istiod's deployments", || deployments.list(&istiod)).await {
         Ok(found) => of(&found.items),

@@ -8,7 +8,7 @@ use meshkube::k8s_openapi::api::rbac::v1::{
 };
 use meshkube::kube::Resource;
 use meshkube::kube::api::{Api, Patch, PatchParams};
-use meshkube::{Connection, MANAGER};
+use meshkube::{Connection, MANAGER, segment};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -89,21 +89,20 @@ impl Reader<'_> {
     /// Makes the account, its role and binding.
     pub async fn create(self, cluster: &Connection) -> Result<ServiceAccount> {
         let Objects { account, role, binding, local } = self.objects();
-        let client = || cluster.client.clone();
         let namespace = self.namespace;
         let outside = |error: Error| {
             error.hint(format!("the namespace {namespace} must be there: it is Istio's own"))
         };
-        apply::<ClusterRole>(cluster, Api::all(client()), role).await?;
-        apply::<ClusterRoleBinding>(cluster, Api::all(client()), binding).await?;
+        apply::<ClusterRole>(cluster, Api::all(cluster.client.clone()), role).await?;
+        apply::<ClusterRoleBinding>(cluster, Api::all(cluster.client.clone()), binding).await?;
         if let Some((role, binding)) = local {
-            let roles = Api::namespaced(client(), namespace);
+            let roles = cluster.objects_in(namespace);
             apply::<NamespaceRole>(cluster, roles, role).await.map_err(outside)?;
-            let bindings = Api::namespaced(client(), namespace);
+            let bindings = cluster.objects_in(namespace);
             apply::<RoleBinding>(cluster, bindings, binding).await.map_err(outside)?;
         }
         // The account comes last: where it is, its rights are complete.
-        apply(cluster, Api::namespaced(client(), namespace), account).await.map_err(outside)
+        apply(cluster, cluster.objects_in(namespace), account).await.map_err(outside)
     }
 }
 
@@ -114,8 +113,8 @@ where
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let what = format!("create {} {name}", object["kind"].as_str().unwrap_or_default());
     let params = PatchParams::apply(MANAGER);
-    let patch = Patch::Apply(object);
-    cluster.call(&what, || api.patch(&name, &params, &patch)).await
+    let (patch, segment) = (Patch::Apply(object), &segment(&name));
+    cluster.call(&what, || api.patch(segment, &params, &patch)).await
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub async fn get(
 ) -> Result<Credential> {
     let namespace = account.namespace().unwrap_or_default();
     let at = format!("context {}", cluster.context);
-    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
+    let secrets: Api<Secret> = cluster.objects_in(&namespace);
     let tokens = ListParams::default().fields(&format!("type={TOKEN_TYPE}"));
     let found =
         cluster.call(&format!("list secrets in {namespace}"), || secrets.list(&tokens)).await?;

@@ -11,7 +11,7 @@ use meshkube::k8s_openapi::api::core::v1::Secret;
 use meshkube::kube::api::{Api, ListParams, PostParams};
 use meshkube::kube::config::Kubeconfig;
 use meshkube::kube::{self, ResourceExt as _};
-use meshkube::{Access, Connection, innermost};
+use meshkube::{Access, Connection, innermost, segment};
 use meshsecrets::Remote;
 use meshsecrets::answer::{Answer, namespace_to_ask_about, reason_not_to_ask};
 use meshsecrets::kubeconfig::of_one;
@@ -31,12 +31,12 @@ pub async fn read(access: &Access, kubeconfig: &Kubeconfig, context: &str) -> Re
     let cluster = access.connect(kubeconfig, context).await?;
     let names = remote_names(&cluster).await?;
     let get = |(namespace, name): (String, String)| {
-        let api: Api<Secret> = Api::namespaced(cluster.client.clone(), &namespace);
+        let api: Api<Secret> = cluster.objects_in(&namespace);
         let cluster = &cluster;
         async move {
-            let what = format!("read secret {namespace}/{name}");
+            let (what, segment) = (format!("read secret {namespace}/{name}"), &segment(&name));
             // One that was deleted meanwhile is none.
-            cluster.call(&what, || api.get_opt(&name)).await
+            cluster.call(&what, || api.get_opt(segment)).await
         }
     };
     let secrets: Vec<Option<Secret>> =

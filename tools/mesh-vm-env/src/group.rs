@@ -1,7 +1,9 @@
 //! `WorkloadGroup` networking.istio.io: what all machines of a service have in common.
 
 use meshcore::selector::Labels;
-use serde::Deserialize;
+use meshcore::{ObjectName, object_name, object_namespace};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -42,8 +44,9 @@ pub struct Manifest {
 
 #[derive(Deserialize)]
 struct Meta {
+    #[serde(deserialize_with = "object_name")]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_namespace")]
     namespace: Option<String>,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
@@ -74,10 +77,19 @@ struct Template {
     labels: Option<Labels>,
     #[serde(default)]
     ports: Option<BTreeMap<String, NonZeroU16>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "account")]
     service_account: Option<String>,
     #[serde(default)]
     network: Option<String>,
+}
+
+/// A service account, which may be left out or empty.
+fn account<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<String>::deserialize(from)?.filter(|name| !name.is_empty());
+    if let Some(name) = &name {
+        ObjectName::parse(name).map_err(D::Error::custom)?;
+    }
+    Ok(name)
 }
 
 impl From<Manifest> for Group {
@@ -96,14 +108,13 @@ impl From<Manifest> for Group {
                 labels_twice.push(key);
             }
         }
-        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         Self {
             name: manifest.metadata.name,
-            namespace: filled(manifest.metadata.namespace),
+            namespace: manifest.metadata.namespace,
             proxy_configs,
             labels,
             labels_twice,
-            service_account: filled(template.service_account).unwrap_or("default".to_owned()),
+            service_account: template.service_account.unwrap_or("default".to_owned()),
             network: template.network.unwrap_or_default(),
             ports: template.ports.unwrap_or_default(),
             probe: spec.probe,
@@ -126,6 +137,20 @@ mod tests {
             let group = group(json!({"metadata": {"name": "vm"}, "spec": spec}));
             assert_eq!((group.service_account.as_str(), group.network.as_str()), ("default", ""));
             assert_eq!((group.namespace, group.ports.len(), group.probe), (None, 0, None));
+        }
+    }
+
+    /// Of an attack: `serviceaccounts/admin/token?x=/token` asks for admin's token.
+    #[test]
+    fn names_are_names() {
+        for wrong in [
+            json!({"metadata": {"name": "a\nROOT=1"}}),
+            json!({"metadata": {"name": "a?x="}}),
+            json!({"metadata": {"name": "a", "namespace": "n/x"}}),
+            json!({"metadata": {"name": "a"}, "spec": {"template": {"serviceAccount": "admin/token?x="}}}),
+        ] {
+            let error = serde_json::from_value::<Manifest>(wrong).err().unwrap();
+            assert!(error.to_string().contains("is not the name of"), "{error}");
         }
     }
 

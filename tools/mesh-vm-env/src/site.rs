@@ -4,10 +4,10 @@ use crate::given::{ConfigMap, Given};
 use crate::group::{Group, Manifest};
 use crate::token::Claims;
 use meshcore::{Error, Message, Result, shell};
-use meshkube::Connection;
+use meshkube::{Connection, segment};
 use meshkube::k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use meshkube::k8s_openapi::api::core::v1::{self, Service, ServiceAccount};
-use meshkube::kube::api::{Api, ApiResource, DynamicObject, PostParams};
+use meshkube::kube::api::{Api, ApiResource, PostParams};
 use meshkube::kube::core::GroupVersionKind;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -47,9 +47,10 @@ impl Site {
         let Some(cluster) = &self.cluster else {
             return Ok(self.given.config_map(namespace, name)?.cloned());
         };
-        let maps: Api<v1::ConfigMap> = Api::namespaced(cluster.client.clone(), namespace);
+        let maps: Api<v1::ConfigMap> = cluster.objects_in(namespace);
         let what = format!("read config map {namespace}/{name}");
-        let map = cluster.call(&what, || maps.get_opt(name)).await?;
+        let segment = &segment(name);
+        let map = cluster.call(&what, || maps.get_opt(segment)).await?;
         Ok(map.map(|map| ConfigMap {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
@@ -62,8 +63,9 @@ impl Site {
         let Some(cluster) = &self.cluster else {
             return Ok(self.given.service(namespace, name)?.cloned());
         };
-        let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-        cluster.call(&format!("read service {namespace}/{name}"), || services.get_opt(name)).await
+        let services: Api<Service> = cluster.objects_in(namespace);
+        let (what, segment) = (format!("read service {namespace}/{name}"), &segment(name));
+        cluster.call(&what, || services.get_opt(segment)).await
     }
 
     /// The `WorkloadGroup` of the input; by name where there are several.
@@ -101,14 +103,13 @@ impl Site {
 
     /// A `WorkloadGroup` of the cluster.
     pub async fn group(&self, cluster: &Connection, namespace: &str, name: &str) -> Result<Group> {
-        let what = format!("read workload group {namespace}/{name}");
+        let (what, segment) = (format!("read workload group {namespace}/{name}"), &segment(name));
         for version in VERSIONS {
             let kind = GroupVersionKind::gvk("networking.istio.io", version, "WorkloadGroup");
             let kind = ApiResource::from_gvk_with_plural(&kind, "workloadgroups");
-            let groups: Api<DynamicObject> =
-                Api::namespaced_with(cluster.client.clone(), namespace, &kind);
+            let groups = cluster.objects_of(Some(namespace), &kind);
             // No such version is no such object, too.
-            if let Some(found) = cluster.call(&what, || groups.get_opt(name)).await? {
+            if let Some(found) = cluster.call(&what, || groups.get_opt(segment)).await? {
                 let place =
                     format!("context {}: workload group {namespace}/{name}", cluster.context);
                 let manifest = serde_json::to_value(found).and_then(serde_json::from_value);
@@ -131,7 +132,7 @@ pub async fn request_token(
     duration: Duration,
     warn: impl Fn(&Message),
 ) -> Result<Issued> {
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
+    let accounts: Api<ServiceAccount> = cluster.objects_in(namespace);
     let wanted = TokenRequest {
         spec: TokenRequestSpec {
             audiences: vec![audience.to_owned()],
@@ -141,9 +142,9 @@ pub async fn request_token(
         ..TokenRequest::default()
     };
     let what = format!("request a token of service account {namespace}/{name}");
-    let options = PostParams::default();
+    let (options, segment) = (PostParams::default(), &segment(name));
     let answer = cluster
-        .call(&what, || accounts.create_token_request(name, &options, &wanted))
+        .call(&what, || accounts.create_token_request(segment, &options, &wanted))
         .await
         .map_err(|error| {
             if error.message().text().contains("not found") {

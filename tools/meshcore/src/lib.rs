@@ -31,7 +31,8 @@ pub use console::{Console, LogFormat, Message, Messages, is_treacherous, visible
 pub use error::{Error, Exit, Result};
 pub use istio::IstioVersion;
 pub use name::{
-    DnsLabel, Network, is_qualified_name, is_secret_key, object_name, object_namespace,
+    ApiVersion, DnsLabel, Kind, Network, ObjectName, is_api_word, is_qualified_name, is_secret_key,
+    object_name, object_namespace,
 };
 pub use output::{Outcome, Verdict, json_lines};
 pub use server::Server;

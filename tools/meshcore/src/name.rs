@@ -1,5 +1,6 @@
 //! Names as Kubernetes checks them.
 
+use crate::is_treacherous;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -13,6 +14,23 @@ pub struct DnsLabel(String);
 /// An Istio network: the value of the label `topology.istio.io/network`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Network(String);
+
+/// The name of an object. Kubernetes takes for one whatever is one segment of a path
+/// (`IsValidPathSegmentName`), as role bindings have it; what could end the segment for whoever
+/// does not encode it, and what could be an option in a command line, is refused, too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ObjectName(String);
+
+/// The kind of an object: a DNS-1035 label but for its case, as a resource definition checks it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Kind(String);
+
+/// A version of an API, with its group unless it is the core: `v1`, `apps/v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ApiVersion(String);
 
 impl DnsLabel {
     /// Checks a name; the error completes "NAME …".
@@ -89,22 +107,97 @@ pub fn is_secret_key(text: &str) -> bool {
         && !text.starts_with("..")
 }
 
-/// The name of an object, as documents of the API have it. No API server knows one that would be
-/// two segments of a path, or a flag in a command line; nor does what is made of a name here.
-pub fn object_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let name = String::deserialize(from)?;
-    if name.starts_with('-') || name.contains(['/', '%']) {
-        let text = format!("{name:?} is no name of an object: no '/', no '%', no '-' at its start");
-        return Err(D::Error::custom(text));
-    }
-    Ok(name)
+/// Whether it is a DNS-1035 label: what Kubernetes asks of the version and of the plural of a
+/// resource.
+#[must_use]
+pub fn is_api_word(text: &str) -> bool {
+    DnsLabel::parse(text).is_ok() && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
-/// The namespace of an object, which may be left out.
+/// The name of an object, as documents of the API have it: an [`ObjectName`].
+pub fn object_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    ObjectName::deserialize(from).map(|ObjectName(name)| name)
+}
+
+/// The namespace of an object, a [`DnsLabel`], which may be left out or empty.
 pub fn object_namespace<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Name(#[serde(deserialize_with = "object_name")] String);
-    Ok(Option::<Name>::deserialize(from)?.map(|Name(name)| name))
+    let name = Option::<String>::deserialize(from)?.filter(|name| !name.is_empty());
+    let Some(name) = name else { return Ok(None) };
+    match DnsLabel::parse(&name) {
+        Ok(DnsLabel(name)) => Ok(Some(name)),
+        Err(why) => Err(D::Error::custom(format!("{name:?} is not the name of a namespace: it {why}"))),
+    }
+}
+
+impl ObjectName {
+    /// Checks a name; the error is a whole sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_name = (1..=253).contains(&text.len())
+            && !text.starts_with('-')
+            && !matches!(text, "." | "..")
+            && !text.contains(|c| "/%?#".contains(c) || is_treacherous(c));
+        if is_name {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!(
+            "{text:?} is not the name of an object: it has no '/', '%', '?', '#' and control \
+             characters, no '-' at its start, and at most 253 characters"
+        ))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ObjectName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl Kind {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Kind {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if is_api_word(&text.to_ascii_lowercase()) {
+            return Ok(Self(text));
+        }
+        Err(format!("{text:?} is not a kind: it has at most 63 letters, digits and '-'"))
+    }
+}
+
+impl ApiVersion {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ApiVersion {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (group, version) = text.split_once('/').unwrap_or(("core", &text));
+        let is_group = group.len() <= 253 && group.split('.').all(|l| DnsLabel::parse(l).is_ok());
+        if is_group && is_api_word(version) {
+            return Ok(Self(text));
+        }
+        Err(format!("{text:?} is not a version of an API, such as v1 or apps/v1"))
+    }
 }
 
 fn is_name_byte(b: u8) -> bool {
@@ -144,11 +237,35 @@ mod tests {
             read(r#"{"name": "a", "namespace": "n"}"#).unwrap().namespace.as_deref(),
             Some("n")
         );
+        let empty = read(r#"{"name": "a", "namespace": ""}"#).unwrap();
+        assert_eq!(empty.namespace, None);
+        let long = "a".repeat(254);
         for wrong in
-            [r#"{"name": "--all"}"#, r#"{"name": "a/b"}"#, r#"{"name": "a", "namespace": "-n"}"#]
+            ["--all", "a/b", "a%2fb", "a?x=", "a#", "", ".", "..", "a\\nb", "a\u{202e}", long.as_str()]
         {
-            let error = read(wrong).unwrap_err().to_string();
-            assert!(error.contains("no name of an object"), "{error}");
+            let error = read(&format!(r#"{{"name": "{wrong}"}}"#)).unwrap_err().to_string();
+            assert!(error.contains("is not the name of an object"), "{error}");
+        }
+        for wrong in ["-n", "victim?x=", "v/secrets", "A", "a.b"] {
+            let text = format!(r#"{{"name": "a", "namespace": "{wrong}"}}"#);
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains("is not the name of a namespace"), "{error}");
+        }
+    }
+
+    #[test]
+    fn kinds_and_versions_are_words_of_a_path() {
+        let kind = |text: &str| Kind::try_from(text.to_owned());
+        let version = |text: &str| ApiVersion::try_from(text.to_owned());
+        assert!(kind("ConfigMap").is_ok_and(|kind| kind.as_str() == "ConfigMap"));
+        for wrong in ["", "a/b", "1a", "a.b", "Secret?x=", &"a".repeat(64)] {
+            assert!(kind(wrong).is_err(), "{wrong}");
+        }
+        for good in ["v1", "apps/v1", "gateway.networking.k8s.io/v1beta1"] {
+            assert_eq!(version(good).unwrap().as_str(), good);
+        }
+        for wrong in ["", "/v1", "apps/", "a/b/c", "v1/namespaces/kube-system?x=", "../v1", "a/1"] {
+            assert!(version(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -3,12 +3,14 @@
 
 mod connection;
 mod duration;
+mod path;
 mod patience;
 mod progress;
 mod refusal;
 
 pub use connection::{Access, Connection, MANAGER, Trust, require_context, server_of};
 pub use duration::parse as parse_duration;
+pub use path::segment;
 pub use patience::Patience;
 pub use progress::Progress;
 pub use refusal::innermost;
