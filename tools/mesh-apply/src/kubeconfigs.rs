@@ -6,7 +6,6 @@ use meshcore::{Error, Result};
 use meshkube::kube::config::Kubeconfig;
 use meshkube::{Access, Connection};
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 /// The kubeconfigs of all targets, each read once.
 pub struct Kubeconfigs<'a> {
@@ -24,8 +23,7 @@ impl<'a> Kubeconfigs<'a> {
         // The flag stands in for all files.
         let file = file.filter(|_| self.access.kubeconfig.is_none()).cloned();
         if !self.read.contains_key(&file) {
-            let path = file.as_ref().map(PathBuf::from);
-            let kubeconfig = self.access.read_kubeconfig(path.as_ref())?;
+            let kubeconfig = self.access.read_kubeconfig(file.as_deref())?;
             self.read.insert(file.clone(), kubeconfig);
         }
         Ok(&self.read[&file])

@@ -163,3 +163,19 @@ fn wrong_input_is_told_before_anything_is_done() {
             .stderr(predicate::str::contains("hush").not());
     }
 }
+
+/// Of an attack: the record is a kubeconfig as well, whose `exec` names a program.
+#[test]
+fn no_kubeconfig_of_a_record_is_opened() {
+    let record = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "c",
+        "context": "x", "kubeconfig": "/dev/stdin", "contexts": [{"name": "x"}]}"#;
+    let file = file(record);
+    let mut tool = cargo_bin_cmd!("mesh-apply");
+    tool.env_clear()
+        .args(["--to", file.path().to_str().unwrap()])
+        .write_stdin(three_secrets())
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(predicate::str::contains("names the kubeconfig /dev/stdin, which you did not"));
+}

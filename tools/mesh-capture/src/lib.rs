@@ -25,7 +25,6 @@ use meshkube::{Access, Patience, Progress};
 use meshstate::{Header, HeaderMeta, NotRead};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 use target::Target;
 
@@ -88,10 +87,10 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     } else {
         target::of_contexts(&args.context)?
     };
-    let mut kubeconfigs: BTreeMap<Option<PathBuf>, _> = BTreeMap::new();
+    let mut kubeconfigs: BTreeMap<Option<String>, _> = BTreeMap::new();
     for target in &targets {
         if !kubeconfigs.contains_key(&target.kubeconfig) {
-            let kubeconfig = args.access.read_kubeconfig(target.kubeconfig.as_ref())?;
+            let kubeconfig = args.access.read_kubeconfig(target.kubeconfig.as_deref())?;
             kubeconfigs.insert(target.kubeconfig.clone(), kubeconfig);
         }
         meshkube::require_context(&kubeconfigs[&target.kubeconfig], &target.context)?;

@@ -4,7 +4,6 @@ use meshcore::cluster::{self, Cluster};
 use meshcore::input::Source;
 use meshcore::{Console, Error, Result};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// A cluster to capture.
 #[derive(Debug)]
@@ -14,7 +13,7 @@ pub struct Target {
     /// The context that reaches it.
     pub context: String,
     /// The file that holds the context, if the record names one.
-    pub kubeconfig: Option<PathBuf>,
+    pub kubeconfig: Option<String>,
     /// Its record, if it comes from one.
     pub record: Option<Cluster>,
 }
@@ -48,7 +47,7 @@ pub fn of_records(sources: &[Source], console: &Console) -> Result<Vec<Target>> 
                 .hint("mesh-clusters adds it with --contexts or --kubeconfig")
         })?;
         let name = record.unique_name(&records).map_or_else(|| record.label(), str::to_owned);
-        let kubeconfig = record.kubeconfig.clone().map(PathBuf::from);
+        let kubeconfig = record.kubeconfig.clone();
         Ok(Target { name, context, kubeconfig, record: Some(record.clone()) })
     };
     records.iter().map(target).collect()

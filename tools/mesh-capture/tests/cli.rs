@@ -206,7 +206,8 @@ fn records_name_clusters_and_stay_with_them() {
     let file = kubeconfig(&[("ctx", &server.url)]);
     let record = json!({"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "asm-a",
         "context": "ctx", "kubeconfig": file.path(), "vpc": "v"});
-    let ran = tool(&[]).write_stdin(record.to_string()).assert().success();
+    let mut run = tool(&[]);
+    let ran = run.env("KUBECONFIG", file.path()).write_stdin(record.to_string()).assert().success();
     let header = &captured(&ran.get_output().stdout)[0]["items"][0];
     assert_eq!((&header["metadata"]["name"], &header["context"]), (&json!("asm-a"), &json!("ctx")));
     assert_eq!(header["record"]["vpc"], "v");
@@ -215,6 +216,34 @@ fn records_name_clusters_and_stay_with_them() {
     tool(&[]).write_stdin(lost.to_string()).assert().code(3).stdout("").stderr(
         contains("cluster asm-a: the record has no context").and(contains("mesh-clusters")),
     );
+}
+
+/// Of an attack: the record is a kubeconfig as well, whose `exec` names a program.
+#[test]
+fn no_file_of_the_input_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let evil = |kubeconfig: &str| {
+        json!({"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "c", "context": "x",
+            "kubeconfig": kubeconfig,
+            "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "users": [{"name": "u", "user": {"exec": {"command": "touch", "args": ["PWNED"],
+                "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}}}]})
+        .to_string()
+    };
+    for path in ["evil.json", "./evil.json", "/dev/stdin", "/nowhere"] {
+        std::fs::write(dir.path().join("evil.json"), evil(path)).unwrap();
+        let refused = contains(format!("names the kubeconfig {path}, which you did not"));
+        tool(&["-f", "evil.json"])
+            .current_dir(&dir)
+            .env("PATH", "/usr/bin:/bin")
+            .env("KUBECONFIG", "other.json")
+            .assert()
+            .code(3)
+            .stdout("")
+            .stderr(refused.and(contains("hint: a kubeconfig may run programs")));
+        assert!(!dir.path().join("PWNED").exists());
+    }
 }
 
 #[test]

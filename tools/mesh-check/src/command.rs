@@ -1,5 +1,6 @@
 //! Commands that heal, as somebody at a shell runs them.
 
+use meshcore::cluster::Cluster;
 use meshcore::shell::command_line;
 use meshstate::ClusterState;
 
@@ -19,7 +20,7 @@ impl Way {
         let captured = state.header.as_ref().and_then(|header| header.context.as_ref());
         let recorded = of_record.and_then(|record| record.context.as_ref());
         Self {
-            kubeconfig: of_record.and_then(|record| record.kubeconfig.clone()),
+            kubeconfig: of_record.and_then(Cluster::own_kubeconfig).map(str::to_owned),
             context: captured.or(recorded).unwrap_or(&state.name).clone(),
         }
     }
@@ -93,7 +94,6 @@ pub fn piped(manifest: &serde_json::Value, command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meshcore::cluster::Cluster;
     use serde_json::json;
 
     #[test]
@@ -103,12 +103,13 @@ mod tests {
         let record = json!({"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "a",
             "context": "of record", "kubeconfig": "k"});
         state.record = Some(serde_json::from_value::<Cluster>(record).unwrap());
-        let line = "kubectl --kubeconfig k --context 'of record' get";
+        // The user did not give that file.
+        let line = "kubectl --context 'of record' get";
         assert_eq!(Way::to(&state).kubectl(["get"]), line);
         let header = json!({"apiVersion": "meshutils/v1alpha1", "kind": "Capture",
             "metadata": {"name": "a"}, "context": "live"});
         state.header = Some(serde_json::from_value(header).unwrap());
-        assert_eq!(Way::to(&state).kubectl(["get"]), "kubectl --kubeconfig k --context live get");
+        assert_eq!(Way::to(&state).kubectl(["get"]), "kubectl --context live get");
     }
 
     #[test]

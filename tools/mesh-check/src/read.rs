@@ -57,6 +57,8 @@ pub fn read(
     for record in described.clusters {
         warnings.extend(attach(&mut members, record));
     }
+    let records = members.iter().filter_map(|(state, _)| state.record.as_ref());
+    warnings.extend(records.filter_map(Cluster::foreign_kubeconfig));
     let members = members.into_iter().map(|(state, bulk)| Member::new(state, bulk)).collect();
     Ok((Mesh::new(members), warnings))
 }

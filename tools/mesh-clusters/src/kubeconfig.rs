@@ -2,8 +2,8 @@
 
 use meshcore::cluster::{Cluster, Kubeconfig};
 use meshcore::input::Source;
-use meshcore::{Error, Result};
-use std::path::{Path, PathBuf};
+use meshcore::{Error, Result, kubeconfigs};
+use std::path::Path;
 
 /// Records of the named contexts, or of all when none is named.
 pub fn records(file: Option<&Path>, contexts: &[String]) -> Result<Vec<Cluster>> {
@@ -34,14 +34,10 @@ pub fn records(file: Option<&Path>, contexts: &[String]) -> Result<Vec<Cluster>>
 /// The one file, or else the files of `$KUBECONFIG` (those that are missing are passed over),
 /// or else `~/.kube/config`.
 fn read(file: Option<&Path>) -> Result<Kubeconfig> {
-    let list = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty());
-    let files: Vec<PathBuf> = match (file, list) {
-        (Some(file), _) => vec![file.to_owned()],
-        (None, Some(list)) => std::env::split_paths(&list).filter(|path| path.exists()).collect(),
-        (None, None) => {
-            std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect()
-        }
-    };
+    let mut files = file.map_or_else(kubeconfigs::usual, |file| vec![file.to_owned()]);
+    if files.len() > 1 {
+        files.retain(|path| path.exists());
+    }
     let mut config = Kubeconfig::default();
     for path in files {
         let name = path.display().to_string();

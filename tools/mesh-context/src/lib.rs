@@ -97,9 +97,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         return args.records(config);
     }
     if args.flatten {
-        paths::embed(&mut config, |path| {
-            std::fs::read(path).map_err(|e| Error::data(e.to_string()).at(path.display()))
-        })?;
+        paths::embed(&mut config, paths::read_pem)?;
     }
     let value = config.to_value();
     let text = match args.output {

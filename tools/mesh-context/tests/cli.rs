@@ -1,6 +1,8 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -13,6 +15,8 @@ fn tool(args: &[&str]) -> assert_cmd::Command {
     tool.env_clear().args(args);
     tool
 }
+
+const CA: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 const TWO: &str = "\
 apiVersion: v1
@@ -154,7 +158,7 @@ fn equally_named_clusters_of_two_files_are_not_mixed() {
 fn relative_paths_become_absolute_and_files_become_data() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("sub")).unwrap();
-    fs::write(dir.path().join("sub/ca.crt"), "CA").unwrap();
+    fs::write(dir.path().join("sub/ca.crt"), CA).unwrap();
     let file = path(
         &dir,
         "sub/config",
@@ -172,7 +176,7 @@ fn relative_paths_become_absolute_and_files_become_data() {
         json_of(&mut tool(&["--kubeconfig", &file, "--minify", "--context=c", "--flatten"]));
     assert_eq!(
         config["clusters"][0]["cluster"],
-        json!({"server": "s", "certificate-authority-data": "Q0E="})
+        json!({"server": "s", "certificate-authority-data": STANDARD.encode(CA)})
     );
     assert_eq!(config["current-context"], "c");
     fs::remove_file(folder.join("ca.crt")).unwrap();
@@ -309,4 +313,27 @@ fn what_is_no_kubeconfig_is_refused_and_never_shown() {
         .code(3)
         .stdout("")
         .stderr(contains("/nowhere/config: No such file"));
+}
+
+/// Whoever wrote the kubeconfig names these files: nothing but certificates and keys leaves them.
+#[test]
+fn only_certificates_and_keys_are_embedded() {
+    let dir = tempfile::tempdir().unwrap();
+    path(&dir, "shadow", "root:$6$hash:1:0\n");
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    for (file, reason) in [
+        ("shadow", "has neither certificates nor a key in PEM"),
+        ("folder", "is not a regular file"),
+        ("/dev/zero", "is not a regular file"),
+    ] {
+        let config = format!(
+            "clusters: [{{name: k, cluster: {{server: 's', certificate-authority: {file}}}}}]\n"
+        );
+        let config = path(&dir, "config", &config);
+        tool(&["-f", &config, "--flatten"])
+            .assert()
+            .code(3)
+            .stdout("")
+            .stderr(contains(reason).and(contains("cluster k: certificate-authority")));
+    }
 }

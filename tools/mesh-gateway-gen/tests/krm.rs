@@ -84,7 +84,9 @@ fn what_is_wrong_is_told_and_nothing_written() {
         (&[], list("{}"), 2, "--network is missing"),
         (&[], list("{filename: '-'}"), 2, "standard input can be read once, and holds the items"),
         (&[], list("{network: n, source-ranges: '-'}"), 2, "standard input can be read once"),
-        (&[], list("{filename: /nowhere/a}"), 3, "/nowhere/a: No such file"),
+        (&[], list("{filename: /etc/hostname}"), 3, "filename: names a file"),
+        (&[], list("{network: n, source-ranges: /etc/hostname}"), 3, "source-ranges: names a file"),
+        (&["--krm", "-f", "/nowhere/a"], list("{}"), 3, "/nowhere/a: No such file"),
         (
             &["--krm"],
             list("{}").replace("v1beta1", "v2"),

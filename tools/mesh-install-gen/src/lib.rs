@@ -30,9 +30,11 @@ pub use site::Site;
 pub use values::Chart;
 
 use clap::{Parser, ValueEnum};
-use meshcore::cluster;
+use meshcore::cluster::{self, Provider};
 use meshcore::input::Input;
-use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Network, Outcome, Result, yaml};
+use meshcore::{
+    Console, DnsLabel, Error, IstioVersion, Message, Network, Outcome, Result, kubeconfigs, yaml,
+};
 use request::Form;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -188,6 +190,9 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
             planes.iter().map(|plane| yaml::document_text(&plane.helm(chart))).collect()
         }
         Form::Asm(installer) => {
+            for member in &chosen {
+                own_kubeconfig(member)?;
+            }
             let lines = installer.commands(&mesh, &chosen)?;
             warnings.extend(args.managed.then(deprecated));
             lines.into_iter().map(|line| line + "\n").collect()
@@ -212,6 +217,17 @@ impl Args {
         let named = self.cluster.iter().map(|name| mesh.find(name).map(|member| &member.id));
         let named = named.collect::<Result<BTreeSet<&ClusterId>>>()?;
         Ok(mesh.members.iter().filter(|member| named.contains(&member.id)).collect())
+    }
+}
+
+/// The script opens the file by which it finds a cluster off Google.
+fn own_kubeconfig(member: &Member<'_>) -> Result<()> {
+    let is_elsewhere = member.cluster.provider != Some(Provider::Gke);
+    match member.cluster.kubeconfig.as_deref() {
+        Some(path) if is_elsewhere && !kubeconfigs::are_with(path) => {
+            Err(kubeconfigs::not_given(path).at(member.place()))
+        }
+        _ => Ok(()),
     }
 }
 

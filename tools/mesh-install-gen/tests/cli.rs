@@ -284,6 +284,27 @@ fn what_asmcli_would_install_otherwise_is_refused() {
     }
 }
 
+/// asmcli opens it, and a kubeconfig may run programs.
+#[test]
+fn a_kubeconfig_of_the_input_is_in_no_command_unless_the_user_gave_it() {
+    let lab = json!({"meshId": "proj-1", "id": "cn-f-global-lab", "network": "default",
+        "context": "lab", "kubeconfig": "/lab.yaml"});
+    let asm = ["-o", "asmcli", "--fleet-id", "f"];
+    tool(&asm)
+        .env("KUBECONFIG", "/other.yaml")
+        .write_stdin(record("lab", lab.clone()))
+        .assert()
+        .code(3)
+        .stdout(is_empty())
+        .stderr(contains("names the kubeconfig /lab.yaml, which you did not"));
+    tool(&asm)
+        .env("KUBECONFIG", "/other.yaml:/lab.yaml")
+        .write_stdin(record("lab", lab))
+        .assert()
+        .success()
+        .stdout(contains("--kubeconfig /lab.yaml"));
+}
+
 #[test]
 fn unknown_roots_are_warned_of() {
     let warning =

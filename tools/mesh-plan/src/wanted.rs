@@ -7,6 +7,7 @@ pub use member::Member;
 
 use crate::command::kubectl;
 use crate::file::{Exposure, FileCluster, FileNetwork, Firewall, MeshFile};
+use meshcore::cluster::Cluster;
 use meshcore::{Error, IstioVersion, Message, Result};
 use meshstate::{ClusterState, Mesh};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ impl<'a> Wanted<'a> {
         let nothing = MeshFile::default();
         let file = file.unwrap_or(&nothing);
         let mut warnings = mesh.warnings.clone();
+        let records = mesh.clusters.iter().filter_map(|state| state.record.as_ref());
+        warnings.extend(records.filter_map(Cluster::foreign_kubeconfig));
         let members = if file.clusters.is_empty() {
             mesh.clusters.iter().map(Member::of_state).collect::<Result<Vec<_>>>()?
         } else {

@@ -19,10 +19,9 @@ use meshkube::kube::api::Api;
 use meshkube::kube::config::Kubeconfig;
 use meshkube::{Access, Connection, Trust, segment};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// The kubeconfigs of the records by file, each read once; the user's own without a file.
-pub type Kubeconfigs = BTreeMap<Option<PathBuf>, Kubeconfig>;
+pub type Kubeconfigs = BTreeMap<Option<String>, Kubeconfig>;
 
 /// Reads the kubeconfigs that the targets need.
 pub fn read_kubeconfigs(targets: &[Target], access: &Access) -> Result<Kubeconfigs> {
@@ -31,7 +30,7 @@ pub fn read_kubeconfigs(targets: &[Target], access: &Access) -> Result<Kubeconfi
         if let Origin::Cluster { kubeconfig, .. } = &target.origin
             && !all.contains_key(kubeconfig)
         {
-            all.insert(kubeconfig.clone(), access.read_kubeconfig(kubeconfig.as_ref())?);
+            all.insert(kubeconfig.clone(), access.read_kubeconfig(kubeconfig.as_deref())?);
         }
     }
     Ok(all)
@@ -266,12 +265,11 @@ impl One<'_> {
         let mut words = vec!["kubectl", "delete", "secret"];
         words.extend(secrets.iter().map(String::as_str));
         words.extend(["-n", &self.args.namespace]);
-        let mut file = self.args.access.kubeconfig.as_ref();
+        let mut file = self.args.access.kubeconfig.as_ref().map(|file| file.display().to_string());
         if let Origin::Cluster { context, kubeconfig } = &self.target.origin {
             words.extend(["--context", context]);
-            file = file.or(kubeconfig.as_ref());
+            file = file.or_else(|| kubeconfig.clone());
         }
-        let file = file.map(|file| file.display().to_string());
         words.extend(file.iter().flat_map(|file| ["--kubeconfig", file.as_str()]));
         shell::command_line(words)
     }

@@ -5,7 +5,6 @@ use crate::offline::{self, TokenSecret};
 use meshcore::cluster::{self, Cluster, Endpoint};
 use meshcore::input::Source;
 use meshcore::{Console, Error, Result};
-use std::path::PathBuf;
 
 /// A cluster to make a Secret for.
 pub struct Target {
@@ -28,7 +27,7 @@ pub enum Origin {
         /// The context that reaches it.
         context: String,
         /// The file that holds the context, if the record names one.
-        kubeconfig: Option<PathBuf>,
+        kubeconfig: Option<String>,
     },
     /// From the input; nothing is asked.
     Input(TokenSecret),
@@ -56,7 +55,7 @@ impl Target {
             .at(label)
             .hint("mesh-clusters adds it with --contexts or --kubeconfig"));
         };
-        let kubeconfig = record.kubeconfig.clone().map(PathBuf::from);
+        let kubeconfig = record.kubeconfig.clone();
         Self::described(Some(record), Origin::Cluster { context, kubeconfig })
     }
 

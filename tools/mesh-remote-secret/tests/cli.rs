@@ -424,3 +424,17 @@ fn a_broken_kubeconfig_is_refused_without_showing_it() {
         .code(3)
         .stderr(predicate::str::contains("/nowhere/config"));
 }
+
+/// Of an attack: the record is a kubeconfig as well, whose `exec` names a program.
+#[test]
+fn no_kubeconfig_of_a_record_is_opened() {
+    let record = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "c",
+        "context": "x", "kubeconfig": "/dev/stdin", "contexts": [{"name": "x"}]}"#;
+    cargo_bin_cmd!("mesh-remote-secret")
+        .env_clear()
+        .write_stdin(record)
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(predicate::str::contains("names the kubeconfig /dev/stdin, which you did not"));
+}

@@ -77,7 +77,8 @@ pub struct Cluster {
     /// The kubeconfig context that reaches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
-    /// The file that holds the context.
+    /// The file that holds the context, as whoever wrote the record called it. It is shown; it is
+    /// opened only where the user gave it, too ([`Cluster::own_kubeconfig`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<String>,
     /// Address ranges.
@@ -217,6 +218,20 @@ pub struct AuthorizedBlock {
 }
 
 impl Cluster {
+    /// The file that holds the context, where it is one of the user's own: see
+    /// [`crate::kubeconfigs`].
+    #[must_use]
+    pub fn own_kubeconfig(&self) -> Option<&str> {
+        self.kubeconfig.as_deref().filter(|path| crate::kubeconfigs::are_with(path))
+    }
+
+    /// What to say where it is not, and commands are printed without it.
+    #[must_use]
+    pub fn foreign_kubeconfig(&self) -> Option<crate::Message> {
+        let path = self.kubeconfig.as_deref().filter(|_| self.own_kubeconfig().is_none())?;
+        Some(crate::kubeconfigs::left_out(path).at(format!("cluster {}", self.label())))
+    }
+
     /// Adds a range that is set and not known yet; `source` is the field that says so.
     pub(crate) fn add_range(&mut self, cidr: Option<&str>, kind: RangeKind, source: &str) {
         // The same range stands in old and new fields; the clouds write "" for unset, too.

@@ -15,6 +15,7 @@ pub mod input;
 mod istio;
 pub mod junit;
 pub mod jwt;
+pub mod kubeconfigs;
 pub mod list;
 mod name;
 mod output;

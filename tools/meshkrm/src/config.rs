@@ -28,6 +28,7 @@ pub fn arguments(config: &Value, kind: &str, command: &Command) -> Result<Argume
         let Some(arg) = find(command, key) else { return Err(unknown(command, key)) };
         let name = arg.get_long().unwrap_or(key);
         for value in values(arg, value).map_err(|error| error.at(key).at(PLACE))? {
+            refuse_file(arg, &value).map_err(|error| error.at(key).at(PLACE))?;
             match arg.get_action() {
                 _ if arg.is_positional() => arguments.positional.push(value),
                 ArgAction::SetTrue => match &*value {
@@ -83,6 +84,19 @@ fn find<'c>(command: &'c Command, key: &str) -> Option<&'c Arg> {
         None => arg.is_positional() && arg.get_id() == key,
     };
     command.get_arguments().find(is_its).filter(|_| !OF_COMMAND_LINE.contains(&key))
+}
+
+/// A configuration comes with a package that somebody else wrote: it names no file of ours. `-` and
+/// `NAME=-` are the items.
+fn refuse_file(arg: &Arg, value: &str) -> Result<()> {
+    let names = arg.get_value_names().unwrap_or_default();
+    let is_of_file = names.iter().any(|name| name.contains("FILE") || name.contains("DIR"));
+    if !is_of_file || value == "-" || value.ends_with("=-") {
+        return Ok(());
+    }
+    let flag = arg.get_long().unwrap_or_default();
+    Err(Error::data("names a file, and a function reads nothing but its items")
+        .hint(format!("if you want it read, give --{flag} on the command line")))
 }
 
 /// The tool's own parser knows which flag is meant.
@@ -141,6 +155,8 @@ mod tests {
         host: Vec<String>,
         #[arg(long)]
         https: bool,
+        #[arg(long, value_name = "[NAME=]FILE")]
+        rules: Vec<String>,
         #[command(flatten)]
         krm: crate::Flag,
     }
@@ -229,6 +245,19 @@ mod tests {
             let hints = error.message().hints().join(" ");
             assert!(hints.contains(hint), "{hints}");
             assert_eq!(error.exit(), meshcore::Exit::Data);
+        }
+    }
+
+    /// Of an attack: whoever wrote the package had any file opened, and a FIFO hung.
+    #[test]
+    fn a_configuration_names_no_file() {
+        let config = |rules: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"rules": rules}});
+        assert_eq!(read(&config("-, a=-")).unwrap().0, ["--rules=-", "--rules=a=-"]);
+        for file in ["/etc/hostname", "a=/etc/hostname", "-, x"] {
+            let error = read(&config(file)).unwrap_err();
+            let text = error.message().text();
+            assert_eq!(text, "functionConfig: rules: names a file, and a function reads nothing but its items");
+            assert!(error.message().hints()[0].contains("--rules"));
         }
     }
 }

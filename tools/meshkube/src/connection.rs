@@ -3,7 +3,7 @@
 use crate::{patience, refusal};
 use kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, kubeconfigs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -63,11 +63,15 @@ pub enum Trust {
 }
 
 impl Access {
-    /// Reads the kubeconfig (all files of a `KUBECONFIG` list); `file` stands in for the flag.
-    pub fn read_kubeconfig(&self, file: Option<&PathBuf>) -> Result<Kubeconfig> {
-        match self.kubeconfig.as_ref().or(file) {
-            Some(file) => Kubeconfig::read_from(file),
-            None => Kubeconfig::read(),
+    /// Reads the kubeconfig (all files of a `KUBECONFIG` list). `recorded` is the file that a
+    /// record names: it is read alone where the user gave it, too, and refused where the user
+    /// gave no such file; the flag stands in for all of them.
+    pub fn read_kubeconfig(&self, recorded: Option<&str>) -> Result<Kubeconfig> {
+        match (&self.kubeconfig, recorded) {
+            (Some(file), _) => Kubeconfig::read_from(file),
+            (None, Some(file)) if kubeconfigs::are_with(file) => Kubeconfig::read_from(file),
+            (None, Some(file)) => return Err(kubeconfigs::not_given(file).at("the record")),
+            (None, None) => Kubeconfig::read(),
         }
         .map_err(|error| refusal::kubeconfig(&error))
     }

@@ -2,7 +2,7 @@
 
 use crate::file::FileCluster;
 use meshcore::cluster::{Cluster, Range, RangeKind};
-use meshcore::{DnsLabel, Error, IstioVersion, Result};
+use meshcore::{DnsLabel, Error, IstioVersion, Result, kubeconfigs};
 use meshstate::{ClusterState, DEFAULT_CLUSTER_ID, Resource};
 
 /// A cluster of the mesh that is wanted.
@@ -76,7 +76,13 @@ impl<'a> Member<'a> {
             file.and_then(of_file).or_else(|| of_record(record?).clone())
         };
         let mut member = Self { state, ..Self::named(name) };
-        member.kubeconfig = decided(|file| file.kubeconfig.clone(), |record| &record.kubeconfig);
+        member.kubeconfig = match file.and_then(|file| file.kubeconfig.as_deref()) {
+            Some(path) if kubeconfigs::are_with(path) => Some(path.to_owned()),
+            Some(path) => {
+                return Err(kubeconfigs::not_given(path).at(format!("cluster {name}")));
+            }
+            None => record.and_then(Cluster::own_kubeconfig).map(str::to_owned),
+        };
         if let Some(context) = file.and_then(|file| file.context.as_deref()) {
             member.context = context.to_owned();
         } else if let Some(context) = state.and_then(context) {

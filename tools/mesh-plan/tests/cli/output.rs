@@ -2,6 +2,7 @@
 
 use super::mesh::{Mesh, file, healthy};
 use super::{brief, only, only_of, run_with, script, steps, steps_with, tool};
+use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
@@ -73,8 +74,16 @@ fn records_alone_are_a_runbook() {
         .to_string()
     };
     let input = record("a", "n1") + &record("b", "n2");
-    let output = tool(&["-o", "lines"]).write_stdin(input).assert().code(1);
-    output
+    let run = |files: &str| {
+        let mut tool = tool(&["-o", "lines"]);
+        tool.env("KUBECONFIG", files).write_stdin(input.as_str()).assert().code(1)
+    };
+    // A kubeconfig may run programs: one that only the input names is in no command.
+    run("/k/c")
+        .stdout(contains("mesh-remote-secret --name cn-a --context a | mesh-apply -q --context b"))
+        .stdout(contains("/k/").not())
+        .stderr(contains("cluster a: names the kubeconfig /k/a, which you did not"));
+    run("/k/a:/k/b")
         .stdout(contains("mesh-remote-secret --name cn-a --kubeconfig /k/a --context a | mesh-apply -q --kubeconfig /k/b --context b"))
         .stdout(contains("KUBECONFIG=/k/a:/k/b mesh-capture --context a --context b | mesh-check"))
         .stderr(contains("whether istiod runs there is not known: there is no capture of it"));
