@@ -5,7 +5,6 @@
 //! 57 instructions a byte of JSON, 240 of YAML.
 
 mod config;
-mod file;
 mod merge;
 mod paths;
 mod rename;
@@ -16,6 +15,7 @@ pub use rename::{Rename, rename, short_names, shorten};
 
 use clap::{Parser, ValueEnum};
 use meshcore::cluster;
+use meshcore::folder::{self, Mode, Stage};
 use meshcore::input::{Input, Source};
 use meshcore::{Console, Error, Message, Outcome, Result, json_lines, yaml};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,9 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     };
     let file = if args.in_place { &args.kubeconfig } else { &args.out };
     let Some(file) = file else { return Ok(Outcome::done(text)) };
-    file::replace(file, &text)?;
+    let mut stage = Stage::default();
+    stage.replacement(&folder::out(file)?, &text, Mode::Secret)?;
+    stage.commit()?;
     console.note(&Message::new("written").at(file.display()));
     Ok(Outcome::done(String::new()))
 }
@@ -119,7 +121,7 @@ impl Args {
                 std::fs::read(path).map_err(|e| Error::data(e.to_string()).at(path.display()))?;
             let source = Source::new(path.display().to_string(), bytes)?;
             // A file that stays where it is keeps its paths.
-            let folder = if self.in_place && !self.flatten { None } else { Some(folder(path)?) };
+            let folder = if self.in_place && !self.flatten { None } else { Some(folder_of(path)?) };
             origins.extend(read_source(&source, folder.as_deref())?);
         }
         if !self.input.is_given() && self.kubeconfig.is_some() {
@@ -130,7 +132,7 @@ impl Args {
         // Without files the only source is standard input.
         let files = self.input.files.iter().map(Some).chain(std::iter::repeat(None));
         for (source, file) in sources.iter().zip(files) {
-            let folder = file.filter(|file| **file != stdin).map(|f| folder(f)).transpose()?;
+            let folder = file.filter(|file| **file != stdin).map(|f| folder_of(f)).transpose()?;
             let mut read = read_source(source, folder.as_deref())?;
             if folder.is_none() {
                 read.iter_mut().filter_map(relative_paths).for_each(|w| console.warn(&w));
@@ -170,7 +172,7 @@ fn read_source(source: &Source, folder: Option<&str>) -> Result<Vec<Origin>> {
 }
 
 /// The folder of a file, as an absolute path.
-fn folder(file: &Path) -> Result<String> {
+fn folder_of(file: &Path) -> Result<String> {
     let at = |e: Error| e.at(file.display());
     let absolute = std::path::absolute(file).map_err(|e| at(Error::data(e.to_string())))?;
     let folder = absolute.parent().unwrap_or(Path::new("/"));

@@ -265,7 +265,7 @@ fn what_cannot_be_replaced_is_left_alone() {
             .assert()
             .code(3)
             .stdout("")
-            .stderr(contains(format!("{target}: is no regular file")));
+            .stderr(contains(format!("{target}: is not a regular file")));
     }
     let nowhere = dir.path().join("no/folder");
     tool(&["--out", nowhere.to_str().unwrap()])

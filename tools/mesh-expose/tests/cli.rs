@@ -190,3 +190,37 @@ fn flags_may_come_from_the_environment() {
         .success()
         .stdout(contains("\"istiod.mesh.svc.cluster.local\""));
 }
+
+/// The program as a shell starts it: `$0` stands for it.
+fn in_shell(line: &str) -> std::process::Output {
+    let program = assert_cmd::cargo::cargo_bin!("mesh-expose");
+    std::process::Command::new("sh").args(["-c", line]).arg(program).output().expect("sh is there")
+}
+
+/// What every tool owes to `meshcore::main`.
+#[test]
+fn output_that_nobody_gets_is_an_error() {
+    for (line, reason) in [
+        ("exec \"$0\" services >&-", "standard output is closed"),
+        ("exec \"$0\" services 1</dev/null", "standard output is open for reading only"),
+        ("exec \"$0\" services >/dev/full", "standard output: No space left"),
+        ("exec \"$0\" --help >/dev/full", "standard output: No space left"),
+        ("exec \"$0\" --version >&-", "standard output is closed"),
+    ] {
+        let output = in_shell(line);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{line}: {stderr}");
+        assert!(stderr.starts_with(&format!("mesh-expose: error: {reason}")), "{line}: {stderr}");
+    }
+    for line in [
+        "exec \"$0\" services >/dev/null",
+        // Without any output, as a daemon: one opening for all.
+        "exec \"$0\" services 1<>/dev/null 2>&1",
+        "exec \"$0\" services 0<>/dev/null 1>&0",
+        "\"$0\" services | exit 0",
+        "\"$0\" --help | exit 0",
+    ] {
+        let output = in_shell(line);
+        assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+    }
+}

@@ -81,7 +81,8 @@ async fn look(
     let Target { namespace, name } = &question.target;
     let services: Api<Service> = cluster.objects_in(namespace);
     let (what, segment) = (format!("read service {}", question.target), &segment(name));
-    let Some(service) = cluster.persist(&what, patience, || services.get_opt(segment)).await? else {
+    let Some(service) = cluster.persist(&what, patience, || services.get_opt(segment)).await?
+    else {
         return Ok(Err(Reason::Missing));
     };
     let mut nodes = Vec::new();

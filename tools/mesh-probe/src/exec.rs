@@ -8,9 +8,9 @@ use futures::future::{Either, join, select};
 use meshkube::k8s_openapi::api::core::v1::Pod;
 use meshkube::k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use meshkube::kube;
-use meshkube::segment;
 use meshkube::kube::api::{Api, AttachParams};
 use meshkube::kube::client::UpgradeConnectionError;
+use meshkube::segment;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -44,7 +44,8 @@ pub enum Broken {
 /// Runs a command in the client's container.
 pub async fn exec(pods: &Api<Pod>, client: &ClientPod, words: &[String]) -> Result<Ran, Broken> {
     let params = AttachParams::default().container(&client.container).stdin(false);
-    let mut process = pods.exec(&segment(&client.name), words, &params).await.map_err(Broken::Refused)?;
+    let mut process =
+        pods.exec(&segment(&client.name), words, &params).await.map_err(Broken::Refused)?;
     let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
     let (Some(stdout), Some(stderr), Some(status)) = (stdout, stderr, status) else {
         return Err(Broken::CutOff); // never: all three were asked for

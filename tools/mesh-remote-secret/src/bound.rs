@@ -3,12 +3,12 @@
 use crate::choice::Credential;
 use crate::expiry::{Claims, Expiry, spell};
 use meshcore::{Error, Message, Result};
-use meshkube::{Connection, segment};
 use meshkube::k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use meshkube::k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use meshkube::k8s_openapi::jiff::Timestamp;
 use meshkube::kube::ResourceExt as _;
 use meshkube::kube::api::{Api, PostParams};
+use meshkube::{Connection, segment};
 use std::time::Duration;
 
 /// The API server gives no token for less.

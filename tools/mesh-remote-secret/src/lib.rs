@@ -34,7 +34,7 @@ pub use plugin::Plugin;
 
 use clap::{Parser, ValueEnum};
 use futures::{StreamExt as _, stream};
-use meshcore::folder::{Mode, Stage};
+use meshcore::folder::{self, Mode, Stage};
 use meshcore::input::Input;
 use meshcore::{Console, Error, Exit, Message, Outcome, Result, yaml};
 use meshkube::Access;
@@ -123,6 +123,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         return Err(Error::usage(format!("{flag} is for one cluster, and here are several"))
             .hint("records give each cluster its own: id, endpoints"));
     }
+    let place = args.out.as_deref().map(folder::out).transpose()?;
     let kubeconfigs = fetch::read_kubeconfigs(&targets, &args.access)?;
     let build = |target| fetch::build(target, &args, plugin.as_ref(), &kubeconfigs, console);
     let work = stream::iter(targets.iter().map(build)).buffered(AT_ONCE).collect::<Vec<_>>();
@@ -138,11 +139,11 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
             format!("{list:#}\n")
         }
     };
-    let Some(file) = &args.out else { return Ok(Outcome::done(text)) };
+    let Some(place) = place else { return Ok(Outcome::done(text)) };
     let mut stage = Stage::default();
-    stage.replacement(file, &text, Mode::Secret)?;
+    stage.replacement(&place, &text, Mode::Secret)?;
     stage.commit()?;
-    console.note(&Message::new("written").at(file.display()));
+    console.note(&Message::new("written").at(place.display()));
     Ok(Outcome::done(String::new()))
 }
 

@@ -438,3 +438,28 @@ fn no_kubeconfig_of_a_record_is_opened() {
         .stdout("")
         .stderr(predicate::str::contains("names the kubeconfig /dev/stdin, which you did not"));
 }
+
+/// Of an attack, as root: the device became a file with the token in it.
+#[test]
+fn only_files_are_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    let run = |out: &std::path::Path| {
+        let args = ["--name", "c1", "--server", "https://203.0.113.7", "--out"];
+        offline(&[&args[..], &[out.to_str().unwrap()]].concat(), &token_secret().to_string())
+    };
+    for (out, reason) in [
+        ("/dev/null".as_ref(), "/dev/null: is not a regular file"),
+        ("/dev/stdout".as_ref(), "is an open file"),
+        (socket.as_path(), "socket: is not a regular file"),
+        (dir.path(), "is not a regular file"),
+    ] {
+        run(out).code(3).stdout("").stderr(predicate::str::contains(reason));
+    }
+    // The user's own link leads to the place.
+    run(&link).success();
+    assert!(link.is_symlink() && dir.path().join("file").is_file());
+}

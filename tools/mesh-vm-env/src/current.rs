@@ -88,9 +88,11 @@ pub fn files(
         }
         is_variable
     });
-    if let Some((name, _)) = variables.iter().find(|(_, value)| value.contains(['\0', '\n', '\r'])) {
-        return Err(Error::data(format!("{name} has the character NUL or a line break"))
-            .hint("no shell can hold NUL; and who reads lines takes the rest for other variables"));
+    if let Some((name, _)) = variables.iter().find(|(_, value)| value.contains(['\0', '\n', '\r']))
+    {
+        return Err(Error::data(format!("{name} has the character NUL or a line break")).hint(
+            "no shell can hold NUL; and who reads lines takes the rest for other variables",
+        ));
     }
     let mut bundle = Bundle::default();
     bundle.add(CLUSTER_ENV, lines(&variables));

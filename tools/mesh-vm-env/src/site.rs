@@ -4,11 +4,11 @@ use crate::given::{ConfigMap, Given};
 use crate::group::{Group, Manifest};
 use crate::token::Claims;
 use meshcore::{Error, Message, Result, shell};
-use meshkube::{Connection, segment};
 use meshkube::k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use meshkube::k8s_openapi::api::core::v1::{self, Service, ServiceAccount};
 use meshkube::kube::api::{Api, ApiResource, PostParams};
 use meshkube::kube::core::GroupVersionKind;
+use meshkube::{Connection, segment};
 use std::time::Duration;
 use zeroize::Zeroizing;
 

@@ -8,15 +8,20 @@
 //! - new folders are their owner's alone (0700), with those that are made on the way to them;
 //! - what is new goes over nothing that is there, but an empty folder, and is taken back when
 //!   a later part cannot be put in place;
-//! - what replaces a file comes after all that is new. A link is replaced and not followed.
+//! - what replaces a file comes after all that is new. A link is replaced and not followed;
+//! - only files are replaced, never a device, a pipe or a folder;
+//! - no link leads to the place that a stranger made (`place`).
 //!
 //! A signal that ends the process waits until nothing lies beside its place (`hold`). Only after
 //! SIGKILL, or when the machine stops, such a file may stay, its owner's alone. The next run does
 //! not remove it: the process of that number may be alive in another container.
 
 mod hold;
+mod place;
 
 use crate::{Error, Result};
+pub use place::out;
+
 use hold::Hold;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
@@ -138,9 +143,7 @@ impl Stage {
 
     /// Writes a file in the place of one that may be there.
     pub fn replacement(&mut self, place: &Path, text: &str, mode: Mode) -> Result<()> {
-        if fs::symlink_metadata(place).is_ok_and(|found| found.is_dir()) {
-            return Err(Error::data("is a folder, and no file to replace").at(place.display()));
-        }
+        place::refuse_others(place)?;
         let (out, _) = self.beside(place, Put::Replacement, create)?;
         fill(out, text, mode).map_err(|error| failed(place, &error))
     }
@@ -184,8 +187,10 @@ impl Stage {
         make: impl Fn(&Path) -> io::Result<T>,
     ) -> Result<(T, PathBuf)> {
         self.heed_signals();
-        let parent = parent(place);
-        self.make_folders(parent).map_err(|error| failed(parent, &error))?;
+        let shown = place;
+        let parent = place::resolved(parent(place))?;
+        self.make_folders(&parent).map_err(|error| failed(&parent, &error))?;
+        let place = parent.join(place.file_name().unwrap_or_default());
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let mut attempt = 0;
         loop {
@@ -193,15 +198,14 @@ impl Stage {
             let temporary = parent.join(format!(".{name}.{}-{attempt}.new", std::process::id()));
             match make(&temporary) {
                 Ok(made) => {
-                    let waiting =
-                        Waiting { temporary: temporary.clone(), place: place.to_owned(), put };
+                    let waiting = Waiting { temporary: temporary.clone(), place, put };
                     self.waiting.push(waiting);
                     return Ok((made, temporary));
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < 100 => {
                     attempt += 1;
                 }
-                Err(error) => return Err(failed(place, &error)),
+                Err(error) => return Err(failed(shown, &error)),
             }
         }
     }

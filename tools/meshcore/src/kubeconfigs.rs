@@ -34,8 +34,9 @@ fn is_among(path: &Path, given: &[PathBuf]) -> bool {
 /// The refusal of a path that is in the input alone.
 #[must_use]
 pub fn not_given(path: &str) -> Error {
-    Error::data(format!("names the kubeconfig {path}, which you did not"))
-        .hint("a kubeconfig may run programs: if it is yours, give it with --kubeconfig or KUBECONFIG")
+    Error::data(format!("names the kubeconfig {path}, which you did not")).hint(
+        "a kubeconfig may run programs: if it is yours, give it with --kubeconfig or KUBECONFIG",
+    )
 }
 
 /// What to say where a command is printed without a path that is in the input alone.

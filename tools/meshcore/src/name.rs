@@ -125,7 +125,9 @@ pub fn object_namespace<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Str
     let Some(name) = name else { return Ok(None) };
     match DnsLabel::parse(&name) {
         Ok(DnsLabel(name)) => Ok(Some(name)),
-        Err(why) => Err(D::Error::custom(format!("{name:?} is not the name of a namespace: it {why}"))),
+        Err(why) => {
+            Err(D::Error::custom(format!("{name:?} is not the name of a namespace: it {why}")))
+        }
     }
 }
 
@@ -240,9 +242,19 @@ mod tests {
         let empty = read(r#"{"name": "a", "namespace": ""}"#).unwrap();
         assert_eq!(empty.namespace, None);
         let long = "a".repeat(254);
-        for wrong in
-            ["--all", "a/b", "a%2fb", "a?x=", "a#", "", ".", "..", "a\\nb", "a\u{202e}", long.as_str()]
-        {
+        for wrong in [
+            "--all",
+            "a/b",
+            "a%2fb",
+            "a?x=",
+            "a#",
+            "",
+            ".",
+            "..",
+            "a\\nb",
+            "a\u{202e}",
+            long.as_str(),
+        ] {
             let error = read(&format!(r#"{{"name": "{wrong}"}}"#)).unwrap_err().to_string();
             assert!(error.contains("is not the name of an object"), "{error}");
         }

@@ -1,8 +1,11 @@
 //! What a tool says on standard output: complete, or not at all.
 
 use crate::{Error, Result};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use serde::Serialize;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 
 /// The answer, as an exit code: 0 for yes (or done), 1 for no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,47 @@ pub fn json_lines<T: Serialize>(values: impl IntoIterator<Item = T>) -> String {
         out.push('\n');
         out
     })
+}
+
+/// Fails where nothing that is written to standard output would be seen. A shell that closes it
+/// (`>&-`) leaves that to Rust, which opens the null device in its place before anything of ours
+/// runs, for reading and writing. `>/dev/null` opens it for writing alone. Who starts a process
+/// without input and output gives it one opening of both kinds for all; so does Rust where more
+/// than one was closed, and nobody can tell these two apart.
+pub(crate) fn check_stdout() -> Result<()> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let no_use = |text: &str| Err(Error::data(format!("standard output {text}")));
+    let Ok(flags) = fcntl_getfl(&stdout) else { return no_use("is closed") };
+    match flags & OFlags::RWMODE {
+        OFlags::WRONLY => Ok(()),
+        OFlags::RDONLY => no_use("is open for reading only"),
+        _ if !is_null(&stdout) => Ok(()),
+        _ if is_one_opening(&stdout, &stdin) || is_one_opening(&stdout, &stderr) => Ok(()),
+        _ => no_use("is closed").map_err(|error: Error| {
+            error.hint("to drop the output, open /dev/null for writing, as >/dev/null does")
+        }),
+    }
+}
+
+fn is_null(file: &impl AsFd) -> bool {
+    let null = std::fs::metadata("/dev/null").map(|null| null.rdev());
+    let device = fstat(file)
+        .ok()
+        .filter(|found| FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice);
+    device.is_some_and(|found| null.is_ok_and(|null| null == found.st_rdev))
+}
+
+/// Whether two descriptors were made by one opening, and so share its flags.
+fn is_one_opening(one: &impl AsFd, other: &impl AsFd) -> bool {
+    let flags = |file: &dyn AsFd| fcntl_getfl(file.as_fd());
+    let (Ok(before), Ok(others)) = (flags(one), flags(other)) else { return false };
+    if others != before || fcntl_setfl(one, before ^ OFlags::APPEND).is_err() {
+        return false;
+    }
+    let shared = flags(other).is_ok_and(|flags| flags != others);
+    // It is the null device: nobody is the wiser.
+    let _ = fcntl_setfl(one, before);
+    shared
 }
 
 /// Writes `text` to standard output. A reader that has seen enough and left is no error.

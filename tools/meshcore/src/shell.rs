@@ -167,8 +167,7 @@ mod tests {
 
     /// The shells that this machine has, each without its user's settings.
     fn shells() -> impl Iterator<Item = std::process::Command> {
-        let all =
-            [&["sh"][..], &["bash", "--norc"], &["zsh", "-f"], &["fish", "--no-config"]];
+        let all = [&["sh"][..], &["bash", "--norc"], &["zsh", "-f"], &["fish", "--no-config"]];
         let command = |words: &[&str]| {
             let mut shell = std::process::Command::new(words[0]);
             shell.args(&words[1..]).arg("-c");
@@ -176,7 +175,7 @@ mod tests {
         };
         all.into_iter()
             .filter(move |words| command(words).arg("true").output().is_ok())
-            .map(move |words| command(words))
+            .map(command)
     }
 
     proptest! {

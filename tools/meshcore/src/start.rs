@@ -33,13 +33,18 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
             return ExitCode::from(Exit::Usage as u8);
         }
         Err(help_or_version) => {
-            // Help that nobody reads to its end is no error.
-            let _ = help_or_version.print();
-            return ExitCode::SUCCESS;
+            let text = help_or_version.to_string();
+            let Err(error) = output::check_stdout().and_then(|()| output::write_stdout(&text))
+            else {
+                return ExitCode::SUCCESS;
+            };
+            let _ = writeln!(std::io::stderr(), "{name}: error: {}", error.message().text());
+            return ExitCode::from(error.exit() as u8);
         }
     };
     let console = Console::new(&name, &messages);
-    let verdict = run(args, &console)
+    let verdict = output::check_stdout()
+        .and_then(|()| run(args, &console))
         .and_then(|outcome| output::write_stdout(&outcome.output).map(|()| outcome.verdict));
     match verdict {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,

@@ -256,7 +256,10 @@ mod tests {
         for file in ["/etc/hostname", "a=/etc/hostname", "-, x"] {
             let error = read(&config(file)).unwrap_err();
             let text = error.message().text();
-            assert_eq!(text, "functionConfig: rules: names a file, and a function reads nothing but its items");
+            assert_eq!(
+                text,
+                "functionConfig: rules: names a file, and a function reads nothing but its items"
+            );
             assert!(error.message().hints()[0].contains("--rules"));
         }
     }
