@@ -37,7 +37,7 @@ impl<'a> Kubeconfigs<'a> {
             id: None,
             context: context.to_owned(),
             kubeconfig: None,
-            server: meshkube::server_of(kubeconfig, context),
+            server: meshkube::server_of(kubeconfig, context).into_string(),
         };
         Ok(kubeconfig.contexts.iter().map(|named| target(&named.name)).collect())
     }
@@ -68,7 +68,7 @@ impl<'a> Kubeconfigs<'a> {
             id,
             context: context.to_owned(),
             kubeconfig: file.cloned(),
-            server: meshkube::server_of(kubeconfig, context),
+            server: meshkube::server_of(kubeconfig, context).into_string(),
         })
     }
 

@@ -130,7 +130,8 @@ impl Api {
     pub async fn get(&self, path: &str, name: &str) -> Result<Answer<Value>> {
         let what = format!("read {}", place(path, Some(name)));
         let one = Request::new(path);
-        let request = || one.get(&segment(name), &GetParams::default()).map_err(Error::BuildRequest);
+        let request =
+            || one.get(&segment(name), &GetParams::default()).map_err(Error::BuildRequest);
         self.read(&what, request).await
     }
 
@@ -161,7 +162,7 @@ impl Api {
         let all = Request::new(path);
         let mut attempt = 1;
         'again: loop {
-            let mut found = Vec::new();
+            let (mut found, mut pages) = (Vec::new(), self.cluster.pages());
             let mut params = ListParams::default().limit(PAGE);
             loop {
                 let ask = || async {
@@ -185,7 +186,7 @@ impl Api {
                         Some(Answer::Forbidden(reason)) => return Ok(Answer::Forbidden(reason)),
                     };
                 found.extend(items.into_iter().filter_map(&mut *keep));
-                match metadata.next.filter(|next| !next.is_empty()) {
+                match pages.next(metadata.next)? {
                     Some(next) => params = params.continue_token(&next),
                     None => return Ok(Answer::Found(found)),
                 }

@@ -17,7 +17,6 @@ use clap::{Parser, ValueEnum};
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use meshcore::credentials::without_password;
 use meshcore::input::Input;
 use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, json_lines, yaml};
 use meshkube::kube::config::Kubeconfig;
@@ -116,7 +115,7 @@ async fn capture(target: &Target, kubeconfig: &Kubeconfig, args: &Args) -> Resul
     let Greeting { version, date } = api.greet().await?;
     let waited = Timestamp::now().duration_since(asked) / 2;
     let mut header = Header {
-        server: Some(without_password(api.server())),
+        server: Some(api.server().to_owned()),
         kubernetes: version,
         time: date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()),
         captured_at: Some(in_seconds(asked.saturating_add(waited).unwrap_or(asked))),

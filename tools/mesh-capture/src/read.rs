@@ -194,7 +194,8 @@ impl Reader<'_> {
 
     fn path(&self, version: &str, namespace: Option<&str>) -> String {
         let root = if self.resource.group().is_empty() { "api" } else { "apis" };
-        let namespace = namespace.map(|name| format!("/namespaces/{}", segment(name))).unwrap_or_default();
+        let namespace =
+            namespace.map(|name| format!("/namespaces/{}", segment(name))).unwrap_or_default();
         format!("/{root}/{}{namespace}/{}", self.api_version(version), self.resource.plural())
     }
 

@@ -8,6 +8,7 @@ mod metadata;
 pub mod secret;
 mod shape;
 
+use meshcore::Address;
 use meshstate::Resource;
 use serde_json::{Value, json};
 use shape::Shape::{self, All, Each, Fields, With};
@@ -35,6 +36,9 @@ fn keep(resource: Resource, object: Value) -> Option<Value> {
     }
     shape_of(resource).keep(object)
 }
+
+/// An address, without a password that may be in it.
+const ADDRESS: Shape = With(|value| Some(json!(Address::of(value.as_str()?))));
 
 const METADATA: Shape = With(metadata::keep);
 
@@ -73,11 +77,49 @@ const WORKLOAD: Shape = Fields(&[
     ),
 ]);
 
+/// Where it leads and what it selects; its conditions are expressions, of which only the number is
+/// read.
+const WEBHOOK: Shape = Fields(&[
+    ("name", All),
+    (
+        "clientConfig",
+        Fields(&[("caBundle", With(kubeconfig::certificates)), ("service", All), ("url", ADDRESS)]),
+    ),
+    ("admissionReviewVersions", All),
+    ("failurePolicy", All),
+    ("matchConditions", Each(&With(|_| Some(json!({}))))),
+    ("matchPolicy", All),
+    ("namespaceSelector", All),
+    ("objectSelector", All),
+    ("reinvocationPolicy", All),
+    ("rules", All),
+    ("sideEffects", All),
+    ("timeoutSeconds", All),
+]);
+
 /// Routes without the headers that they set or match.
 const ROUTES: Shape = Each(&Fields(&[
     ("name", All),
     ("route", Each(&Fields(&[("destination", All), ("weight", All)]))),
 ]));
+
+/// A server of Istio's Gateway. `privateKey` and the like are paths, in which keys have been seen.
+const ISTIO_SERVER: Shape = Fields(&[
+    ("bind", All),
+    ("defaultEndpoint", All),
+    ("hosts", All),
+    ("name", All),
+    ("port", All),
+    (
+        "tls",
+        Fields(&[
+            ("credentialName", All),
+            ("httpsRedirect", All),
+            ("minProtocolVersion", All),
+            ("mode", All),
+        ]),
+    ),
+]);
 
 fn shape_of(resource: Resource) -> Shape {
     match resource {
@@ -114,7 +156,7 @@ fn shape_of(resource: Resource) -> Shape {
         Resource::ServiceAccounts => Fields(&[("metadata", METADATA), ("secrets", All)]),
         Resource::Deployments | Resource::StatefulSets | Resource::DaemonSets => WORKLOAD,
         Resource::MutatingWebhookConfigurations => {
-            Fields(&[("metadata", METADATA), ("webhooks", All)])
+            Fields(&[("metadata", METADATA), ("webhooks", Each(&WEBHOOK))])
         }
         Resource::VirtualServices => Fields(&[
             ("metadata", METADATA),
@@ -135,13 +177,32 @@ fn shape_of(resource: Resource) -> Shape {
             ("metadata", METADATA),
             ("spec", Fields(&[("metadata", METADATA), ("template", All)])),
         ]),
-        Resource::Gateways | Resource::ControlPlaneRevisions => Fields(&[
+        Resource::Gateways => Fields(&[
+            ("metadata", METADATA),
+            (
+                "spec",
+                Fields(&[
+                    ("addresses", All),
+                    ("gatewayClassName", All),
+                    (
+                        "infrastructure",
+                        Fields(&[("annotations", With(metadata::annotations)), ("labels", All)]),
+                    ),
+                    ("listeners", All),
+                ]),
+            ),
+            ("status", Fields(&[("addresses", All), ("conditions", STATUS_CONDITIONS)])),
+        ]),
+        Resource::IstioGateways => Fields(&[
+            ("metadata", METADATA),
+            ("spec", Fields(&[("selector", All), ("servers", Each(&ISTIO_SERVER))])),
+        ]),
+        Resource::ControlPlaneRevisions => Fields(&[
             ("metadata", METADATA),
             ("spec", All),
             ("status", Fields(&[("addresses", All), ("conditions", STATUS_CONDITIONS)])),
         ]),
         Resource::ServiceCidrs
-        | Resource::IstioGateways
         | Resource::DestinationRules
         | Resource::ServiceEntries
         | Resource::WorkloadEntries

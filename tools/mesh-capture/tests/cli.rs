@@ -323,3 +323,117 @@ fn wrong_usage_is_refused_before_anything_is_asked() {
         .stderr(contains("no description of a cluster"));
     assert_eq!(server.asked(), [] as [String; 0]);
 }
+
+/// As kubectl: whoever listens on the way, or writes `http` into a kubeconfig, gets no token.
+#[test]
+fn credentials_are_not_sent_without_tls() {
+    let server = StandIn::start(small);
+    let file = kubeconfig(&[("a", &server.url)]);
+    tool(&["--context", "a", "--kubeconfig"]).arg(file.path()).assert().success();
+    let asked = server.asked();
+    assert!(asked.len() > 3 && asked.iter().all(|one| !one.contains("with credentials")));
+    let refuses = StandIn::start(|_, _| Some(refusal(401, "Unauthorized")));
+    let file = kubeconfig(&[("a", &refuses.url)]);
+    tool(&["--context", "a", "--kubeconfig"])
+        .arg(file.path())
+        .assert()
+        .code(4)
+        .stderr(contains("hint: without TLS no credentials are sent"));
+}
+
+#[test]
+fn a_list_that_does_not_end_is_left() {
+    fn page(path: &str, times: usize, next: &str) -> Option<(u16, Value)> {
+        match path {
+            "/version" | "/apis" => small(path, times),
+            _ => Some((200, json!({"metadata": {"continue": next}, "items": []}))),
+        }
+    }
+    fn again(path: &str, times: usize) -> Option<(u16, Value)> {
+        page(path, times, "same")
+    }
+    fn another(path: &str, times: usize) -> Option<(u16, Value)> {
+        static PAGES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let next = PAGES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        page(path, times, &next.to_string())
+    }
+    for (answers, reason) in [
+        (again as stand_in::Answers, "it gives one page twice"),
+        (another, "it takes longer than 1"),
+    ] {
+        let server = StandIn::start(answers);
+        let file = kubeconfig(&[("a", &server.url)]);
+        tool(&[
+            "--context",
+            "a",
+            "--timeout",
+            "300ms",
+            "--request-timeout",
+            "60ms",
+            "--kubeconfig",
+        ])
+        .arg(file.path())
+        .assert()
+        .code(4)
+        .stdout("")
+        .stderr(contains("does not end").and(contains(reason)));
+    }
+}
+
+/// kube panics at an address that kubectl takes.
+#[test]
+fn every_address_ends_in_an_answer() {
+    for server in [
+        "localhost:1",
+        "127.0.0.1",
+        "http:",
+        "a:b",
+        "mailto:x",
+        "javascript:alert",
+        "https://h:0",
+        "",
+    ] {
+        let file = kubeconfig(&[("a", server)]);
+        tool(&["--context", "a", "--timeout", "10ms", "--kubeconfig"])
+            .arg(file.path())
+            .assert()
+            .code(4)
+            .stdout("")
+            .stderr(contains("panicked").not().and(contains("error: context a: ")));
+    }
+}
+
+#[test]
+fn passwords_in_addresses_are_in_no_message_and_no_capture() {
+    let up = StandIn::start(small);
+    let cluster = |name: &str, server: &str, proxy: Option<&str>| json!({"name": name, "cluster": {"server": server, "proxy-url": proxy}});
+    let names = ["up", "user", "query", "proxy", "ftp"];
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config",
+        "clusters": [
+            cluster("up", &up.url, None),
+            cluster("user", "https://me:SECRET@127.0.0.1:1", None),
+            cluster("query", "https://127.0.0.1:1/?token=SECRET", None),
+            cluster("proxy", "https://h", Some("http://me:SECRET@127.0.0.1:1")),
+            cluster("ftp", "https://h", Some("ftp://me:SECRET@h")),
+        ],
+        "contexts": names.map(|name| json!({"name": name, "context": {"cluster": name}})),
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config.to_string()).unwrap();
+    let mut args = vec!["--partial", "--timeout", "10ms"];
+    args.extend(names.iter().flat_map(|name| ["--context", name]));
+    args.push("--kubeconfig");
+    let ran = tool(&args).arg(file.path()).assert().success();
+    let output = ran.get_output();
+    for text in [&output.stdout, &output.stderr] {
+        let text = String::from_utf8_lossy(text);
+        assert!(text.contains("127.0.0.1") && !text.contains("SECRET"), "{text}");
+    }
+    let mut by_variable = tool(&["--context", "up", "--timeout", "10ms", "--kubeconfig"]);
+    by_variable.arg(file.path()).env("HTTPS_PROXY", "ftp://me:SECRET@h");
+    by_variable
+        .assert()
+        .code(4)
+        .stderr(contains("ftp://h/ is not one of").and(contains("SECRET").not()));
+}

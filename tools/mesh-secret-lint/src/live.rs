@@ -57,12 +57,12 @@ pub async fn read(access: &Access, kubeconfig: &Kubeconfig, context: &str) -> Re
 async fn remote_names(cluster: &Connection) -> Result<Vec<(String, String)>> {
     let api: Api<Secret> = Api::all(cluster.client.clone());
     let mut page = ListParams::default().limit(500);
-    let mut names = Vec::new();
+    let (mut names, mut pages) = (Vec::new(), cluster.pages());
     loop {
         let list = cluster.call("list secrets", || api.list_metadata(&page)).await?;
         let remote = list.items.iter().filter(|item| is_remote(&item.name_any(), item.labels()));
         names.extend(remote.map(|item| (item.namespace().unwrap_or_default(), item.name_any())));
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+        match pages.next(list.metadata.continue_)? {
             Some(token) => page = page.continue_token(&token),
             None => return Ok(names),
         }

@@ -175,13 +175,19 @@ impl RangeKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
-    /// `https://HOST[:PORT]`.
+    /// `https://HOST[:PORT]`; never with a user, password or query.
+    #[serde(deserialize_with = "shown")]
     pub url: String,
     /// Who can reach it.
     pub kind: EndpointKind,
     /// The CA that signed its certificate, as base64 of PEM; none where a public CA did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_data: Option<String>,
+}
+
+/// An address that anybody may have written into a record.
+fn shown<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map(|url| crate::Address::of(&url).into_string())
 }
 
 /// Who can reach an endpoint.

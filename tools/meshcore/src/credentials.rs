@@ -245,16 +245,6 @@ pub fn is_pem(bytes: &[u8], kind: &str) -> bool {
     })
 }
 
-/// A URL without the name and password of a user.
-#[must_use]
-pub fn without_password(url: &str) -> String {
-    let start = url.find("://").map_or(0, |colon| colon + 3);
-    let (scheme, rest) = url.split_at(start);
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, host)| host);
-    format!("{scheme}{host}{}", &rest[end..])
-}
-
 /// The certificates of a PEM text, in their order: somebody may have put a key among them.
 #[must_use]
 pub fn certificates_only(text: &str) -> String {
@@ -334,16 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn users_of_urls_and_keys_among_certificates_are_left_out() {
-        for (url, expected) in [
-            ("http://me:secret@proxy:3128/a@b", "http://proxy:3128/a@b"),
-            ("https://h", "https://h"),
-            ("http://a@b:secret@h", "http://h"),
-            ("me:secret@h", "h"),
-            ("http://me:secret@h?x", "http://h?x"),
-        ] {
-            assert_eq!(without_password(url), expected);
-        }
+    fn keys_among_certificates_are_left_out() {
         let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
         let key = "-----BEGIN EC PRIVATE KEY-----\nMIIB\n-----END EC PRIVATE KEY-----\n";
         let both = format!("{key}text\n{certificate}{key}{certificate}");

@@ -3,6 +3,7 @@
 //! A tool is a function from its flags to an [`Outcome`]; [`main`] does the rest. Nothing here
 //! depends on the tool, opens a socket or reads a clock.
 
+mod address;
 pub mod check;
 pub mod cidr;
 pub mod cluster;
@@ -28,6 +29,7 @@ pub mod table;
 mod vpc;
 pub mod yaml;
 
+pub use address::Address;
 pub use console::{Console, LogFormat, Message, Messages, is_treacherous, visible};
 pub use error::{Error, Exit, Result};
 pub use istio::IstioVersion;

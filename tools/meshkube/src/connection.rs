@@ -1,9 +1,9 @@
 //! From kubectl's flags to requests that end: every one is bounded in time.
 
-use crate::{patience, refusal};
-use kube::config::{Cluster, KubeConfigOptions, Kubeconfig};
+use crate::{patience, refusal, server, transport};
+use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use meshcore::{Error, Result, kubeconfigs};
+use meshcore::{Address, Error, Result, kubeconfigs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub struct Connection {
     pub client: Client,
     /// The context's name: the place in errors.
     pub context: String,
-    /// The API server's address, as the kubeconfig has it.
-    pub server: String,
+    /// The API server's address.
+    pub server: Address,
     /// `tls-server-name` of the kubeconfig.
     pub tls_server_name: Option<String>,
     /// `proxy-url` of the kubeconfig; it may hold a password.
@@ -99,9 +99,16 @@ impl Access {
         require_context(kubeconfig, context)?;
         let options =
             KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-        let mut config = Config::from_custom_kubeconfig(only(kubeconfig, context), &options)
+        let at = |error: Error| error.at(format!("context {context}"));
+        let mut own = only(kubeconfig, context);
+        let is_encrypted = make_whole(&mut own).map_err(at)?;
+        let mut config = Config::from_custom_kubeconfig(own, &options)
             .await
-            .map_err(|error| refusal::kubeconfig(&error).at(format!("context {context}")))?;
+            .map_err(|error| at(refusal::kubeconfig(&error)))?;
+        if !is_encrypted {
+            // As kubectl: neither are they sent, nor is a program run to get them.
+            config.auth_info = AuthInfo::default();
+        }
         if impersonate {
             config.auth_info.impersonate = self.as_user.clone();
             config.auth_info.impersonate_groups =
@@ -120,9 +127,7 @@ impl Access {
         };
         let server = server_of(kubeconfig, context);
         let proxy_url = cluster_of(kubeconfig, context).and_then(|entry| entry.proxy_url.clone());
-        let client = Client::try_from(config).map_err(|error| {
-            refusal::request(&error, &server, "connect").at(format!("context {context}"))
-        })?;
+        let client = transport::client(&config).map_err(at)?;
         let timeout = match self.request_timeout {
             Duration::ZERO => Duration::MAX,
             limit => limit,
@@ -181,7 +186,14 @@ impl Connection {
     /// A failed request in plain words.
     #[must_use]
     pub fn refusal(&self, error: &kube::Error, what: &str) -> Error {
-        refusal::request(error, &self.server, what).at(format!("context {}", self.context))
+        let refused =
+            refusal::request(error, &self.server, what).at(format!("context {}", self.context));
+        if matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
+            && self.server.starts_with("http://")
+        {
+            return refused.hint("without TLS no credentials are sent: is it an https:// address?");
+        }
+        refused
     }
 }
 
@@ -217,11 +229,30 @@ fn only(kubeconfig: &Kubeconfig, context: &str) -> Kubeconfig {
     }
 }
 
-/// The address of a context's API server in the kubeconfig, as the user wrote it; empty where
-/// there is none.
+/// Makes the server's address whole, and says whether it is one of TLS.
+fn make_whole(kubeconfig: &mut Kubeconfig) -> Result<bool> {
+    let Some(entry) = kubeconfig.clusters.first_mut().and_then(|named| named.cluster.as_mut())
+    else {
+        return Ok(true);
+    };
+    let has_trust = entry.certificate_authority.is_some()
+        || entry.certificate_authority_data.is_some()
+        || entry.insecure_skip_tls_verify == Some(true);
+    let has_certificate = kubeconfig.auth_infos.iter().filter_map(|user| user.auth_info.as_ref());
+    let has_certificate = has_certificate
+        .into_iter()
+        .any(|user| user.client_certificate.is_some() || user.client_certificate_data.is_some());
+    let Some(address) = &entry.server else { return Ok(true) };
+    let whole = server::whole(address, has_trust || has_certificate)?;
+    entry.server = Some(whole.to_string());
+    Ok(whole.scheme_str() == Some("https"))
+}
+
+/// The address of a context's API server in the kubeconfig; empty where there is none.
 #[must_use]
-pub fn server_of(kubeconfig: &Kubeconfig, context: &str) -> String {
-    cluster_of(kubeconfig, context).and_then(|entry| entry.server.clone()).unwrap_or_default()
+pub fn server_of(kubeconfig: &Kubeconfig, context: &str) -> Address {
+    let entry = cluster_of(kubeconfig, context).and_then(|entry| entry.server.as_deref());
+    entry.map(Address::of).unwrap_or_default()
 }
 
 fn cluster_of<'a>(kubeconfig: &'a Kubeconfig, context: &str) -> Option<&'a Cluster> {

@@ -3,13 +3,17 @@
 
 mod connection;
 mod duration;
+mod pages;
 mod path;
 mod patience;
 mod progress;
 mod refusal;
+mod server;
+mod transport;
 
 pub use connection::{Access, Connection, MANAGER, Trust, require_context, server_of};
 pub use duration::parse as parse_duration;
+pub use pages::Pages;
 pub use path::segment;
 pub use patience::Patience;
 pub use progress::Progress;

@@ -1,6 +1,7 @@
 //! Requests that are made again while a server is busy or cannot be reached.
 
 use crate::Connection;
+use crate::transport::Bound;
 use kube::client::AuthError;
 use meshcore::{Error, Result};
 use std::cell::{Cell, RefCell};
@@ -54,7 +55,8 @@ fn is_passing(error: &kube::Error) -> Option<Duration> {
         }
         // A wrong certificate and wrong credentials stay wrong.
         kube::Error::Service(error) => {
-            let is_final = error.downcast_ref::<AuthError>().is_some()
+            let is_final = error.is::<AuthError>()
+                || error.is::<Bound>()
                 || crate::refusal::innermost(error.as_ref()).contains("certificate");
             (!is_final).then_some(Duration::ZERO)
         }

@@ -3,6 +3,7 @@
 //! Its own texts are not passed on as they are: some carry the output of an authentication
 //! command or a piece of the kubeconfig, and so credentials.
 
+use crate::transport::Bound;
 use kube::client::AuthError;
 use kube::config::KubeconfigError;
 use kube::core::Status;
@@ -13,6 +14,10 @@ pub fn request(error: &kube::Error, server: &str, what: &str) -> Error {
     match error {
         kube::Error::Api(status) => refused(status, what),
         kube::Error::Auth(error) => authentication(error),
+        kube::Error::Service(error) if error.is::<Bound>() => {
+            let error = Error::cluster(format!("cannot {what}: {server}: {error}"));
+            error.hint("is this the address of a Kubernetes API server, and do you trust it?")
+        }
         kube::Error::Service(error) => {
             // An authentication command fails inside the connection's layers.
             match error.downcast_ref::<AuthError>() {

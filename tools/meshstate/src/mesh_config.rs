@@ -1,5 +1,6 @@
 //! What a revision was installed with: its mesh config and its injector's values.
 
+use meshcore::Address;
 use meshcore::input::null_as_default;
 use meshcore::selector::LabelSelector;
 use serde::Deserialize;
@@ -236,7 +237,7 @@ pub(crate) fn networks(text: &str) -> Result<BTreeMap<String, MeshNetwork>, serd
         given(raw.from_registry).map(NetworkEndpoint::Registry).or(cidr)
     };
     let gateway = |raw: RawGateway| NetworkGateway {
-        address: given(raw.address),
+        address: address(raw.address),
         service: given(raw.registry_service_name),
         port: raw.port.unwrap_or_default(),
     };
@@ -295,8 +296,8 @@ pub(crate) fn injector_values(text: &str) -> Result<InjectorValues, serde_yaml::
         cluster_name: given(global.multi_cluster.cluster_name),
         trust_domain: given(global.trust_domain),
         cert_provider: given(global.pilot_cert_provider),
-        ca_address: given(global.ca_address),
-        remote_pilot: given(global.remote_pilot_address),
+        ca_address: address(global.ca_address),
+        remote_pilot: address(global.remote_pilot_address),
         injects_by_default: sidecar_injector_webhook
             .enable_namespaces_by_default
             .unwrap_or_default(),
@@ -305,6 +306,10 @@ pub(crate) fn injector_values(text: &str) -> Result<InjectorValues, serde_yaml::
 }
 
 /// Helm and Go write "" where nothing is given.
+fn address(text: Option<String>) -> Option<String> {
+    given(text).map(|text| Address::of(&text).into_string())
+}
+
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

@@ -3,9 +3,8 @@
 use crate::config_map::Facts;
 use crate::object::{Pool, RawMeta};
 use crate::{CaSecret, ClusterState, Credential, RemoteCluster, RemoteSecret, TokenSecret};
-use meshcore::credentials::{
-    Cluster, Kubeconfig, User, certificates_only, decode_base64, without_password,
-};
+use meshcore::Address;
+use meshcore::credentials::{Cluster, Kubeconfig, User, certificates_only, decode_base64};
 use meshcore::input::null_as_default;
 use meshcore::jwt::{JwtClaims, fingerprint};
 use serde::Deserialize;
@@ -88,9 +87,9 @@ fn entry(kubeconfig: Vec<u8>, pool: &mut Pool) -> Result<RemoteCluster, String> 
     let (cluster, user) =
         config.current().ok_or("has a current context that leads to no cluster and user of it")?;
     Ok(RemoteCluster {
-        server: cluster.server.clone(),
+        server: Address::of(&cluster.server).into_string(),
         tls_server_name: given(&cluster.tls_server_name),
-        proxy_url: given(&cluster.proxy_url).map(|url| without_password(&url)),
+        proxy_url: given(&cluster.proxy_url).map(|url| Address::of(&url).into_string()),
         ca: authority_of(cluster).map(|pem| pool.text(&pem)),
         ca_file: given(&cluster.certificate_authority),
         is_insecure: cluster.insecure_skip_tls_verify,

@@ -1,31 +1,31 @@
 //! Config maps: Istio's configuration, the root certificate, and kubeadm's networks. Whole texts
 //! are read and written again, for they may hold tokens of tracing systems.
 
-use super::metadata;
 use super::shape::Shape::{self, All, Each, Fields, With};
+use super::{ADDRESS, metadata};
 use meshcore::credentials::certificates_only;
 use meshcore::yaml;
 use serde_json::{Map, Value, json};
 
-/// `istio.mesh.v1alpha1.MeshConfig`.
-const MESH: Shape = Fields(&[
+/// `istio.mesh.v1alpha1.ProxyConfig`.
+const PROXY: Shape = Fields(&[
+    ("discoveryAddress", ADDRESS),
+    ("meshId", All),
     (
-        "defaultConfig",
+        "proxyMetadata",
         Fields(&[
-            ("discoveryAddress", All),
-            ("meshId", All),
-            (
-                "proxyMetadata",
-                Fields(&[
-                    ("ISTIO_META_DNS_AUTO_ALLOCATE", All),
-                    ("ISTIO_META_DNS_CAPTURE", All),
-                    ("ISTIO_META_ENABLE_HBONE", All),
-                    ("ISTIO_META_MESH_ID", All),
-                    ("ISTIO_META_NETWORK", All),
-                ]),
-            ),
+            ("ISTIO_META_DNS_AUTO_ALLOCATE", All),
+            ("ISTIO_META_DNS_CAPTURE", All),
+            ("ISTIO_META_ENABLE_HBONE", All),
+            ("ISTIO_META_MESH_ID", All),
+            ("ISTIO_META_NETWORK", All),
         ]),
     ),
+]);
+
+/// `istio.mesh.v1alpha1.MeshConfig`.
+const MESH: Shape = Fields(&[
+    ("defaultConfig", PROXY),
     ("defaultDestinationRuleExportTo", All),
     ("defaultServiceExportTo", All),
     ("defaultVirtualServiceExportTo", All),
@@ -46,11 +46,11 @@ const VALUES: Shape = Fields(&[
     (
         "global",
         Fields(&[
-            ("caAddress", All),
+            ("caAddress", ADDRESS),
             ("caName", All),
             ("configCluster", All),
             ("externalIstiod", All),
-            ("hub", All),
+            ("hub", ADDRESS),
             ("istioNamespace", All),
             ("jwtPolicy", All),
             ("meshID", All),
@@ -58,7 +58,7 @@ const VALUES: Shape = Fields(&[
             ("network", All),
             ("pilotCertProvider", All),
             ("platform", All),
-            ("remotePilotAddress", All),
+            ("remotePilotAddress", ADDRESS),
             ("tag", All),
             ("trustDomain", All),
             ("variant", All),
@@ -72,13 +72,31 @@ const VALUES: Shape = Fields(&[
 const KUBEADM: Shape = Fields(&[
     ("apiVersion", All),
     ("clusterName", All),
-    ("controlPlaneEndpoint", All),
+    ("controlPlaneEndpoint", ADDRESS),
     ("kind", All),
     ("kubernetesVersion", All),
     ("networking", All),
 ]);
 
-const MESH_NETWORKS: Shape = Fields(&[("networks", All)]);
+const MESH_NETWORKS: Shape = Fields(&[("networks", With(networks))]);
+
+/// Of each network, by any name, where its gateways and endpoints are.
+fn networks(networks: Value) -> Option<Value> {
+    const NETWORK: Shape = Fields(&[
+        ("endpoints", Each(&Fields(&[("fromCidr", All), ("fromRegistry", All)]))),
+        (
+            "gateways",
+            Each(&Fields(&[
+                ("address", ADDRESS),
+                ("locality", All),
+                ("port", All),
+                ("registryServiceName", All),
+            ])),
+        ),
+    ]);
+    let Value::Object(networks) = networks else { return None };
+    Some(networks.into_iter().filter_map(|(name, one)| Some((name, NETWORK.keep(one)?))).collect())
+}
 
 const KEPT: Shape = Fields(&[
     ("metadata", With(metadata::keep)),
@@ -107,6 +125,11 @@ pub fn keep(map: Value) -> Option<Value> {
         }
     };
     if tells { KEPT.keep(map) } else { None }
+}
+
+/// The annotation of a pod with settings of its proxy.
+pub fn of_proxy(text: Value) -> Option<Value> {
+    text_of(text, PROXY)
 }
 
 /// A text in YAML or JSON with what a shape keeps of it. What cannot be read is not shown.

@@ -1,6 +1,7 @@
 //! Containers: name and image; of istiod's and proxies', what Istio tells them.
 
 use super::shape::Shape::{self, All, Fields};
+use meshcore::Address;
 use serde_json::{Value, json};
 
 /// istiod's container, and that of every proxy.
@@ -75,8 +76,8 @@ fn variable(variable: Value) -> Option<Value> {
     if is_known && variable["valueFrom"].is_object() {
         return Some(json!({"name": name, "valueFrom": {}}));
     }
-    let value = variable["value"].as_str().unwrap_or_default();
-    (is_known || (is_switch && is_setting(value))).then(|| json!({"name": name, "value": value}))
+    let value = Address::of(variable["value"].as_str().unwrap_or_default());
+    (is_known || (is_switch && is_setting(&value))).then(|| json!({"name": name, "value": value}))
 }
 
 /// Whether a value is yes or no, a number or a duration.
@@ -93,7 +94,7 @@ fn flags(args: &[Value]) -> Vec<Value> {
             Some((name, value)) => (name, value),
             None => (*arg, *args.get(i + 1)?),
         };
-        FLAGS.contains(&name).then(|| json!(format!("{name}={value}")))
+        FLAGS.contains(&name).then(|| json!(format!("{name}={}", Address::of(value))))
     };
     args.iter().enumerate().filter_map(flag).collect()
 }

@@ -5,9 +5,9 @@ use super::REDACTED;
 use super::shape::Shape::{self, All, Each, Fields, With};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use meshcore::credentials::{certificates_only, decode_base64, is_pem, without_password};
+use meshcore::credentials::{certificates_only, decode_base64, is_pem};
 use meshcore::input::Source;
-use meshcore::{jwt, yaml};
+use meshcore::{Address, jwt, yaml};
 use serde_json::{Value, json};
 
 /// A key that opens nothing: an empty sequence of DER.
@@ -79,10 +79,7 @@ fn token(value: Value) -> Option<Value> {
 }
 
 fn url(value: Value) -> Option<Value> {
-    let url = without_password(value.as_str()?);
-    // What follows may be a credential, too.
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    Some(json!(url[..end]))
+    Some(json!(Address::of(value.as_str()?)))
 }
 
 fn yes_or_no(value: Value) -> Option<Value> {
@@ -95,7 +92,8 @@ fn only(value: Value, word: &str) -> Option<Value> {
     Some(json!(if text == word || text.is_empty() { text } else { REDACTED }))
 }
 
-fn certificates(value: Value) -> Option<Value> {
+/// A bundle of certificates in base64, without a key that somebody put among them.
+pub fn certificates(value: Value) -> Option<Value> {
     let bytes = decode_base64(value.as_str()?)?;
     if bytes.is_empty() {
         return Some(json!(""));

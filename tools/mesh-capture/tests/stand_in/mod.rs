@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 /// 404 otherwise.
 pub type Answers = fn(&str, usize) -> Option<(u16, Value)>;
 
-/// A server that remembers what it was asked: method, path, and the `Accept` header.
+/// A server that remembers what it was asked: method, path, the `Accept` header, and whether
+/// credentials came along.
 pub struct StandIn {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
@@ -43,11 +44,14 @@ fn serve(stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> std::
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let mut accept = String::new();
+    let (mut accept, mut credentials) = (String::new(), "");
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header)? <= 2 {
             break;
+        }
+        if header.to_ascii_lowercase().starts_with("authorization:") {
+            credentials = " with credentials";
         }
         if let Some(value) = header.to_ascii_lowercase().strip_prefix("accept:") {
             accept = value.trim().to_owned();
@@ -56,7 +60,7 @@ fn serve(stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> std::
     let request = line.rsplit_once(' ').map_or("", |(request, _)| request);
     let times = {
         let mut log = log.lock().expect("no thread panicked");
-        log.push(format!("{request} {accept}"));
+        log.push(format!("{request} {accept}{credentials}"));
         log.iter().filter(|one| one.starts_with(request)).count()
     };
     let path = request.split_once(' ').map_or("", |(_, path)| path);

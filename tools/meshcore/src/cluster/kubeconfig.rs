@@ -2,6 +2,7 @@
 //! even read.
 
 use super::{Cluster, Endpoint, EndpointKind, Provider};
+use crate::Address;
 use serde::{Deserialize, Deserializer};
 
 /// A kubeconfig (`kind: Config`), without its users.
@@ -92,7 +93,7 @@ impl Kubeconfig {
         }
         record.endpoints.extend(entry.filter(|e| !e.cluster.server.is_empty()).map(|entry| {
             Endpoint {
-                url: entry.cluster.server.clone(),
+                url: Address::of(&entry.cluster.server).into_string(),
                 kind: endpoint_kind(&entry.cluster.server),
                 ca_data: entry.cluster.certificate_authority_data.clone(),
             }

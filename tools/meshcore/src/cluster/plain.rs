@@ -3,6 +3,7 @@
 //! `kubectl get configmap kubeadm-config -n kube-system -o json` print it.
 
 use super::{Provider, RangeKind};
+use crate::Address;
 use serde::Deserialize;
 
 /// The objects of one source, all of the same cluster.
@@ -141,7 +142,7 @@ impl Objects {
                 }
             }
             record.endpoints.extend(kubeadm.control_plane_endpoint.as_ref().map(|host| {
-                let url = format!("https://{host}");
+                let url = format!("https://{}", Address::of(host));
                 super::Endpoint { kind: super::kubeconfig::endpoint_kind(&url), url, ca_data: None }
             }));
         }

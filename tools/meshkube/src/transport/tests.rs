@@ -1,0 +1,71 @@
+use super::*;
+
+/// The answer to a request through a guard, whose server makes it of the request's headers.
+fn ask(
+    guard: &Guard<()>,
+    uri: &str,
+    token: Option<&str>,
+    answer: fn(&HeaderMap) -> Vec<u8>,
+) -> Result<String, Bound> {
+    let inner = tower::service_fn(move |request: Request<Body>| {
+        let body = answer(request.headers());
+        async move { Ok::<_, BoxError>(Response::new(Full::<bytes::Bytes>::from(body))) }
+    });
+    let Guard { base, most, ours, .. } = guard.clone();
+    let mut request = Request::get(uri);
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, token);
+    }
+    let request = request.body(Body::empty()).unwrap();
+    let answer = Guard { inner, base, most, ours }.call(request);
+    let text = crate::block_on(async move {
+        Ok(match answer.await {
+            Ok(answer) => Ok(answer.into_body().collect().await.unwrap().to_bytes().to_vec()),
+            Err(error) => Err(*error.downcast_ref::<Bound>().expect("it is one of ours")),
+        })
+    });
+    Ok(String::from_utf8(text.unwrap()?).unwrap())
+}
+
+fn guard() -> Guard<()> {
+    Guard { inner: (), base: "/base".to_owned(), most: 1000, ours: Arc::default() }
+}
+
+const PODS: &str = "https://h/base/api/v1/pods?";
+
+/// Of an attack: the token was printed, and 8 times in the capture.
+#[test]
+fn a_server_does_not_make_us_say_our_credentials() {
+    let guard = guard();
+    let echo = |headers: &HeaderMap| {
+        let mut text = b"denied for ".to_vec();
+        text.extend(headers.get(AUTHORIZATION).map_or(&b"OLD-TOKEN"[..], HeaderValue::as_bytes));
+        text.repeat(2)
+    };
+    let answer = ask(&guard, PODS, Some("Bearer OLD-TOKEN"), echo).unwrap();
+    assert_eq!(answer, "denied for Bearer [removed]denied for Bearer [removed]");
+    let answer = ask(&guard, PODS, Some("Basic dTpw"), echo).unwrap();
+    assert_eq!(answer, "denied for Basic [removed]denied for Basic [removed]");
+    // Nor one that it was sent before.
+    assert_eq!(ask(&guard, PODS, None, echo).unwrap(), "denied for [removed]".repeat(2));
+}
+
+#[test]
+fn an_answer_ends() {
+    let guard = guard();
+    assert_eq!(ask(&guard, PODS, None, |_| vec![b'a'; 1000]).unwrap().len(), 1000);
+    assert_eq!(ask(&guard, PODS, None, |_| vec![b'a'; 1001]), Err(Bound::Answer));
+    guard.ours.take(IN_ALL - 2000).unwrap();
+    assert!(ask(&guard, PODS, None, |_| vec![b'a'; 1000]).is_ok());
+    assert_eq!(ask(&guard, PODS, None, |_| vec![b'a']), Err(Bound::Answers));
+}
+
+#[test]
+fn what_must_not_leave_does_not() {
+    let never = |_: &HeaderMap| panic!("it was sent");
+    let delete = "https://h/base/api/v1/namespaces/victim?x=/configmaps/a?";
+    assert_eq!(ask(&guard(), delete, None, never), Err(Bound::Request));
+    let plain = "http://h/base/api/v1/pods?";
+    assert_eq!(ask(&guard(), plain, Some("Bearer TOKEN"), never), Err(Bound::Plain));
+    assert!(ask(&guard(), plain, None, |_| Vec::new()).is_ok());
+}
