@@ -13,9 +13,10 @@ pub const TOO_MANY: &str = "merge or remove networks of its list, or use the clu
 #[must_use]
 pub fn findings(plan: &Plan<'_>) -> Vec<Finding> {
     let label = &plan.member.label;
-    let fix = match plan.exceeded() {
-        Some(_) => TOO_MANY.to_owned(),
-        None => list_command(plan).unwrap_or_default(),
+    let fix = match (plan.exceeded(), &plan.wide) {
+        (_, Some(wide)) => wide.message().text().to_owned(),
+        (Some(_), None) => TOO_MANY.to_owned(),
+        (None, None) => list_command(plan).unwrap_or_default(),
     };
     let not_let_in = plan.missing.iter().map(|(peer, range)| Finding {
         code: "MESH0301",

@@ -17,6 +17,7 @@ pub use plan::{Options, Plan};
 pub use update::{Request, global_access_command, list_command};
 
 use clap::{Parser, ValueEnum};
+use meshcore::cidr;
 use meshcore::cluster::{self, RangeKind};
 use meshcore::finding::{self, Finding, FindingFormat};
 use meshcore::input::Input;
@@ -54,6 +55,8 @@ pub struct Args {
     /// How many networks a cluster may have [default: 50, or 100 without a public endpoint]
     #[arg(long, value_name = "N")]
     max: Option<usize>,
+    #[command(flatten)]
+    public: cidr::AllowPublic,
     /// Write instead what is missing, and exit 1 if anything is
     #[arg(long)]
     check: bool,
@@ -92,6 +95,9 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
                 .at(format!("cluster {}", plan.member.label))
                 .hint("--enable writes a list for it and puts it into force"),
         );
+    }
+    if let Some((plan, wide)) = plans.iter().find_map(|plan| Some((plan, plan.wide.clone()?))) {
+        return Err(wide.at(format!("cluster {}", plan.member.label)));
     }
     if let Some(format) = findings_as {
         let found: Vec<Finding> = plans.iter().flat_map(findings).collect();
@@ -152,7 +158,8 @@ impl Args {
 
     /// A plan for each chosen cluster.
     fn plans<'a>(&self, members: &'a [Member]) -> Result<Vec<Plan<'a>>> {
-        let options = Options { enable: self.enable, max: self.max };
+        let options =
+            Options { enable: self.enable, max: self.max, meant: &self.public.allow_public };
         let on_gke: Vec<(&Member, &ApiServer)> =
             members.iter().filter_map(|m| Some((m, m.server.as_ref()?))).collect();
         let is = |member: &Member, name: &String| member.name == *name || member.label == *name;

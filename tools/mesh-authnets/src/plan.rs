@@ -2,6 +2,8 @@
 
 use crate::merge::{Block, Caller, Coverage, blocks_for};
 use crate::mesh::{ApiServer, CallerRange, Member, Reach};
+use ipnet::IpNet;
+use meshcore::{Error, cidr};
 
 /// How many networks GKE takes (gcloud's `MAX_AUTHORIZED_NETWORKS_CIDRS_PUBLIC`, `_PRIVATE`).
 const MAX_PUBLIC: usize = 50;
@@ -9,7 +11,9 @@ const MAX_PRIVATE: usize = 100;
 
 /// What the user decides.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
+    /// Public ranges that the user named.
+    pub meant: &'a [IpNet],
     /// Restrict API servers that let in everybody.
     pub enable: bool,
     /// How many networks a list may have, whatever GKE's limit.
@@ -31,7 +35,21 @@ pub struct Plan<'a> {
     pub restricts: bool,
     /// Clusters in other regions that its private endpoint does not answer to.
     pub far: Vec<&'a Member>,
+    /// Why it must not be carried out: it lets in strangers.
+    pub wide: Option<Error>,
     limit: usize,
+}
+
+/// What is let in that nobody's clusters have: by the new networks, or by these and the old ones
+/// together where the old ones alone do not.
+fn wide(there: &[Block], added: &[Block], meant: &[IpNet]) -> Option<Error> {
+    let judge = |blocks: &mut dyn Iterator<Item = &Block>| {
+        let nets: Vec<IpNet> = blocks.map(|block| block.net).collect();
+        cidr::refuse_wide(&nets, meant).err()
+    };
+    let with_old = || judge(&mut there.iter().chain(added));
+    let is_new = || !added.is_empty() && judge(&mut there.iter()).is_none();
+    judge(&mut added.iter()).or_else(|| is_new().then(with_old).flatten())
 }
 
 impl<'a> Plan<'a> {
@@ -41,7 +59,7 @@ impl<'a> Plan<'a> {
         member: &'a Member,
         server: &'a ApiServer,
         members: &'a [Member],
-        options: Options,
+        options: Options<'_>,
     ) -> Self {
         let peers = || members.iter().filter(|peer| peer.label != member.label);
         let restricts = options.enable && !server.is_restricted;
@@ -68,10 +86,12 @@ impl<'a> Plan<'a> {
         } else {
             MAX_PRIVATE
         };
+        let added = blocks_for(&callers);
         Self {
             member,
             server,
-            added: blocks_for(&callers),
+            wide: wide(&server.blocks, &added, options.meant),
+            added,
             missing,
             restricts,
             far,
@@ -127,7 +147,7 @@ mod tests {
         clusters.iter().map(|c| Member::new(c, &[RangeKind::Pod]).unwrap()).collect()
     }
 
-    fn first(members: &[Member], options: Options) -> Plan<'_> {
+    fn first<'m>(members: &'m [Member], options: Options<'_>) -> Plan<'m> {
         Plan::new(&members[0], members[0].server.as_ref().unwrap(), members, options)
     }
 
@@ -188,7 +208,7 @@ mod tests {
             let endpoints: Vec<Value> = kinds.iter().map(endpoint).collect();
             let members = members(&[cluster(json!({"name": "a", "location": "l",
                 "ranges": pods(&["10.0.0.0/14"]), "endpoints": endpoints}))]);
-            first(&members, Options { enable: false, max }).limit
+            first(&members, Options { max, ..Options::default() }).limit
         };
         assert_eq!(limit(&["private"], None), 100);
         assert_eq!(limit(&["private", "public"], None), 50);
@@ -225,7 +245,7 @@ mod tests {
                 .collect();
             clusters[0].authorized_networks =
                 Some(AuthorizedNetworks { enabled, blocks: blocks.clone() });
-            let options = Options { enable: true, max: None };
+            let options = Options { enable: true, ..Options::default() };
             let before = members(&clusters);
             let plan = first(&before, options);
             let list: Vec<AuthorizedBlock> = plan.list().map_or(blocks.clone(), |list| {

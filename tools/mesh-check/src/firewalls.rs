@@ -139,6 +139,9 @@ impl Nodes<'_> {
         if found.steps.is_empty() {
             return Ok(None);
         }
+        if let Err(strangers) = cidr::refuse_wide(&sources, &[]) {
+            return Ok(Some(strangers.message().text().to_owned()));
+        }
         let wide = [opening(wide)];
         let wanted = rules(&wide, &self.targets, PRIORITY, LIMITS)?;
         let steps = difference(wanted, &wide, self.existing.to_vec(), &self.network)?.steps;

@@ -92,6 +92,12 @@ impl Inventory {
         Ok(Self { clusters, lists, documents, warnings })
     }
 
+    /// Whether any range is a cluster's, and not one that the user wrote.
+    #[must_use]
+    pub fn has_clusters(&self) -> bool {
+        !self.clusters.is_empty()
+    }
+
     /// What the descriptions leave open.
     #[must_use]
     pub fn warnings(&self) -> &[Message] {
@@ -196,13 +202,13 @@ fn read_ranges(document: &Document<'_>) -> Result<Option<RangeDocument>> {
 }
 
 /// Adds the ranges of these kinds and of all lists to `set`, where nobody asks for the owners.
-/// Lists may be longer than memory: they are read in pieces. Gives back what the input leaves open.
+/// Lists may be longer than memory: they are read in pieces. Gives back the clusters.
 pub fn read_set(
     input: &Input,
     kinds: &[RangeKind],
     trunc: bool,
     set: &mut Set,
-) -> Result<Vec<Message>> {
+) -> Result<Inventory> {
     let described = input.read_but_lists(|name, ranges| {
         ranges.try_for_each(|item| {
             // Almost all are in order, and nothing is moved about for them.
@@ -213,7 +219,7 @@ pub fn read_set(
     })?;
     let inventory = Inventory::read(described)?;
     inventory.each(kinds, trunc, |net, _| set.insert(net))?;
-    Ok(inventory.warnings)
+    Ok(inventory)
 }
 
 /// One range of a list.

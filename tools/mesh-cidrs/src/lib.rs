@@ -19,6 +19,7 @@ pub use overlap::{Overlap, matrix, overlaps};
 
 use clap::{ArgGroup, Parser, ValueEnum};
 use ipnet::IpNet;
+use meshcore::cidr;
 use meshcore::cluster::RangeKind;
 use meshcore::finding::{self, FindingFormat};
 use meshcore::input::Input;
@@ -60,6 +61,8 @@ pub struct Args {
     /// Take the network of a range with host bits (10.1.2.3/8) instead of refusing it
     #[arg(long)]
     trunc: bool,
+    #[command(flatten)]
+    public: cidr::AllowPublic,
     /// Most ranges that the result may have; more are an error
     #[arg(long, value_name = "N", conflicts_with = "no_aggregate")]
     max: Option<NonZeroUsize>,
@@ -133,11 +136,13 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         if args.check_overlap {
             return args.report_overlaps(&inventory, &ranges);
         }
-        let (set, holds) = args.result(ranges.iter().map(|range| range.net).collect(), console)?;
+        let nets = ranges.iter().map(|range| range.net).collect();
+        let (set, holds) = args.result(nets, inventory.has_clusters(), console)?;
         return Ok(Outcome::done(json_lines(with_owners(&inventory, &set, &ranges, holds))));
     }
     let mut set = Set::default();
-    warn(&read_set(&args.input, &kinds, args.trunc, &mut set)?, console);
+    let inventory = read_set(&args.input, &kinds, args.trunc, &mut set)?;
+    warn(inventory.warnings(), console);
     refuse_nothing(set.is_empty(), &kinds)?;
     if let Some(cidr) = &args.covers {
         let asked = inventory::parse(cidr, args.trunc).map_err(|e| e.at("--covers"))?;
@@ -153,7 +158,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         let within = inventory::parse(within, args.trunc).map_err(|e| e.at("--within"))?;
         return args.first_free(length, within, &set.aggregate());
     }
-    let (set, _) = args.result(set, console)?;
+    let (set, _) = args.result(set, inventory.has_clusters(), console)?;
     Ok(Outcome::done(args.text(&set)))
 }
 
@@ -188,7 +193,13 @@ impl Args {
     }
 
     /// The ranges to write, in order, and whether one of them holds one of those they are made of.
-    fn result(&self, set: Set, console: &Console) -> Result<(Vec<IpNet>, Holds)> {
+    /// Clusters that somebody else describes do not have the Internet.
+    fn result(
+        &self,
+        set: Set,
+        has_clusters: bool,
+        console: &Console,
+    ) -> Result<(Vec<IpNet>, Holds)> {
         let (set, holds): (_, Holds) = if self.no_aggregate {
             (set.distinct(), IpNet::eq)
         } else {
@@ -199,6 +210,9 @@ impl Args {
             return Err(Error::data(text).hint(
                 "one of them is wrong, or --max is too low: no cluster owns the whole Internet",
             ));
+        }
+        if has_clusters {
+            cidr::refuse_wide(&set, &self.public.allow_public)?;
         }
         Ok((set, holds))
     }

@@ -234,3 +234,21 @@ fn growth_is_asked_for_and_told() {
         .code(3)
         .stderr(predicate::str::contains("every address there is"));
 }
+
+/// What other clusters say of themselves is judged together; what the user writes is the user's.
+#[test]
+fn clusters_do_not_have_the_internet() {
+    let two = r#"[{"name": "a", "clusterIpv4Cidr": "34.0.0.0/9"},
+        {"name": "b", "clusterIpv4Cidr": "34.128.0.0/9"}]"#;
+    for args in [&[][..], &["-o", "json"], &["--no-aggregate"]] {
+        tool(args)
+            .write_stdin(two)
+            .assert()
+            .code(3)
+            .stdout("")
+            .stderr(predicate::str::contains("more public addresses than a /12"));
+    }
+    let meant = ["--allow-public", "34.0.0.0/8"];
+    tool(&meant).write_stdin(two).assert().success().stdout("34.0.0.0/8\n");
+    tool(&[]).write_stdin("34.0.0.0/9 34.128.0.0/9").assert().success().stdout("34.0.0.0/8\n");
+}

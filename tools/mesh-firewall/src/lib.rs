@@ -90,6 +90,8 @@ pub struct Args {
     /// Let in every address, where the ranges say so
     #[arg(long)]
     allow_any_source: bool,
+    #[command(flatten)]
+    public: cidr::AllowPublic,
     /// Most source ranges in one rule
     #[arg(long, value_name = "N", default_value = "5000", value_parser = positive)]
     max_ranges: usize,

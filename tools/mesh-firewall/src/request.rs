@@ -176,7 +176,9 @@ impl Args {
                 opening.name
             ))
             .hint("one of them is wrong, or say that you mean it: --allow-any-source")),
-            _ => Ok(()),
+            _ if self.allow_any_source => Ok(()),
+            _ => cidr::refuse_wide(&opening.sources, &self.public.allow_public)
+                .map_err(|error| error.at(format!("rule {}", opening.name))),
         }
     }
 

@@ -115,6 +115,8 @@ pub struct Args {
     /// Let in every address, where the ranges say so
     #[arg(long, requires = "source_ranges")]
     allow_any_source: bool,
+    #[command(flatten)]
+    public: meshcore::cidr::AllowPublic,
     /// Further annotation of the gateway's Service; may be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Annotation>,

@@ -5,14 +5,17 @@ use meshcore::input::Source;
 use meshcore::{Error, Result, cidr};
 
 /// All ranges of the sources, sorted and each once; never none. All addresses are refused unless
-/// they are allowed.
-pub fn read(sources: &[Source], allow_any: bool) -> Result<Vec<IpNet>> {
+/// they are allowed, and so are more public ones than clusters have, unless they are `meant`.
+pub fn read(sources: &[Source], allow_any: bool, meant: &[IpNet]) -> Result<Vec<IpNet>> {
     let mut ranges = cidr::read(sources)?;
     if let Some(any) = cidr::all_addresses(&ranges).filter(|_| !allow_any) {
         return Err(Error::data(format!(
             "--source-ranges: its ranges together are {any}, which lets everybody in"
         ))
         .hint("leave --source-ranges out, or say --allow-any-source"));
+    }
+    if !allow_any {
+        cidr::refuse_wide(&ranges, meant).map_err(|error| error.at("--source-ranges"))?;
     }
     ranges.sort_unstable();
     ranges.dedup();
@@ -25,7 +28,7 @@ mod tests {
 
     fn read_text(text: &str, allow_any: bool) -> Result<Vec<String>> {
         let source = Source::new("stdin".to_owned(), text.as_bytes().to_vec())?;
-        read(&[source], allow_any).map(|ranges| ranges.iter().map(IpNet::to_string).collect())
+        read(&[source], allow_any, &[]).map(|ranges| ranges.iter().map(IpNet::to_string).collect())
     }
 
     #[test]

@@ -133,9 +133,11 @@ impl Args {
     /// What is asked of the load balancers.
     pub(crate) fn load_balancer(&self) -> Result<LoadBalancer> {
         let source_ranges = match &self.source_ranges {
-            Some(file) => {
-                ranges::read(&Input { files: vec![file.clone()] }.read()?, self.allow_any_source)?
-            }
+            Some(file) => ranges::read(
+                &Input { files: vec![file.clone()] }.read()?,
+                self.allow_any_source,
+                &self.public.allow_public,
+            )?,
             None => Vec::new(),
         };
         Ok(LoadBalancer {

@@ -1,6 +1,9 @@
 //! Strict reading of CIDR ranges.
 
 pub(crate) mod canonical;
+mod wide;
+
+pub use wide::{AllowPublic, refuse_wide};
 
 use crate::Error;
 use crate::input::Source;
@@ -107,11 +110,23 @@ fn parse_any(text: &str) -> Result<IpNet, CidrError> {
         .filter(|&length| canonical && length <= max)
         .ok_or_else(|| CidrError::Syntax(format!("needs a prefix length of 0 to {max}")))?;
     let net = IpNet::new(address, length).map_err(|error| CidrError::Syntax(error.to_string()))?;
+    if let Some(v4) = of_ipv4(&net) {
+        return Err(CidrError::Syntax(format!("is IPv4 in the form of IPv6: write {v4}")));
+    }
     if net.network() == address {
         Ok(net)
     } else {
         Err(CidrError::HostBits { network: net.trunc() })
     }
+}
+
+/// The range of IPv4 that one of IPv6 stands for (`::ffff:10.0.0.0/104`). Firewalls know it by
+/// either name, and what is judged by one must not pass by the other.
+pub(crate) fn of_ipv4(net: &IpNet) -> Option<IpNet> {
+    let IpNet::V6(net) = net else { return None };
+    let address = net.addr().to_ipv4_mapped()?;
+    let length = net.prefix_len().checked_sub(96)?;
+    IpNet::new(address.into(), length).ok()
 }
 
 #[cfg(test)]
@@ -124,6 +139,19 @@ mod tests {
         for text in ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4/32", "2001:db8::/32", "::/0"] {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn mapped_ipv4_is_ipv4() {
+        for (text, written) in [
+            ("::ffff:0:0/96", "write 0.0.0.0/0"),
+            ("::ffff:10.0.0.0/104", "write 10.0.0.0/8"),
+            ("::FFFF:a00:0/104", "write 10.0.0.0/8"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.ends_with(written), "{error}");
+        }
+        assert!(parse("::ffff:0:0:0/96").is_ok() && parse("::/0").is_ok());
     }
 
     #[test]

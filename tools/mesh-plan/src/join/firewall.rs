@@ -105,6 +105,9 @@ fn authorized(wanted: &Wanted<'_>) -> Result<Vec<Step>> {
         let plan = authnets::Plan::new(member, server, &members, authnets::Options::default());
         let findings = authnets::findings(&plan);
         let Some(first) = findings.first() else { continue };
+        if let Some(wide) = &plan.wide {
+            return Err(wide.clone().at(format!("cluster {}", member.name)));
+        }
         if plan.exceeded().is_some() {
             return Err(Error::data(format!("{}; {}", first.message, first.fix)));
         }
@@ -178,6 +181,7 @@ pub fn opened(
 ) -> Result<(Vec<Step>, Vec<Message>)> {
     let name: ResourceName = NAME.parse().map_err(|reason: &str| Error::data(reason))?;
     let openings = [Opening { name, allow: Allow::GUIDES.to_vec(), sources: pods(members)? }];
+    cidr::refuse_wide(&openings[0].sources, &[]).map_err(|error| error.at("the pods' ranges"))?;
     let targets = Targets::Tags(firewall.tags.iter().cloned().collect());
     let wanted = mesh_firewall::rules(&openings, &targets, PRIORITY, LIMITS)?;
     let found = mesh_firewall::difference(wanted, &openings, rules.0.clone(), &firewall.network)?;

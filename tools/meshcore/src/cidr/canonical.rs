@@ -79,8 +79,9 @@ fn prefix_v6(text: &[u8]) -> Option<(IpNet, usize)> {
     if address & host_bits != 0 {
         return None;
     }
-    let net = Ipv6Net::new(address.into(), u8::try_from(length).ok()?).ok()?;
-    Some((IpNet::V6(net), at + 1 + digits))
+    let net = IpNet::V6(Ipv6Net::new(address.into(), u8::try_from(length).ok()?).ok()?);
+    // Not an ordinary notation.
+    super::of_ipv4(&net).is_none().then_some((net, at + 1 + digits))
 }
 
 /// What a text begins with.
