@@ -246,7 +246,7 @@ fn joins_five_clusters() {
     std::fs::write(file.path(), maps).expect("it can be written");
     let run_both = format!(
         "{{ cat {}; mesh-clusters --contexts {contexts} | mesh-remote-secret -q -o json; }} |
-         mesh-apply --to-peers --timeout 2s --concurrency 2",
+         mesh-apply --to-peers --with-others --timeout 2s --concurrency 2",
         file.path().display()
     );
     let ran = five.while_it_runs(&run_both, |five| {

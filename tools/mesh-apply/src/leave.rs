@@ -39,12 +39,12 @@ fn step(secret: &Found, key: &str) -> Option<Step> {
     has.then_some(step)
 }
 
-/// The clusters that the leaving one is: the target of that name, or else those with the server
-/// that the others' Secrets have for it.
-fn leaving(targets: &Targets<'_>, key: &str, secrets: &[Result<Vec<Found>>]) -> Vec<usize> {
-    let mut all: Vec<usize> = targets.find(key).into_iter().collect();
+/// The clusters that others' Secrets have under that key, by their servers. Any member could have
+/// written that, so it is only told: nobody loses anything for it.
+fn suspected(targets: &Targets<'_>, key: &str, secrets: &[Result<Vec<Found>>]) -> Vec<usize> {
     let accesses = secrets.iter().flatten().flatten().flat_map(|secret| &secret.gives_access);
-    all.extend(accesses.filter(|access| access.cluster == key).flat_map(|a| targets.of(a)));
+    let mut all: Vec<usize> =
+        accesses.filter(|access| access.cluster == key).flat_map(|a| targets.of(a)).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -74,16 +74,21 @@ pub async fn run(
     let key = key.unwrap_or(leave.cluster);
     let looks = workers.iter().map(|worker| look(worker, leave.namespace));
     let secrets = each(looks, leave.at_once).await;
-    let leaving = leaving(&index, key, &secrets);
+    let leaving = index.find(leave.cluster);
+    if leaving.is_none() {
+        for i in suspected(&index, key, &secrets) {
+            console.warn(&stays(key, &targets[i].context));
+        }
+    }
     let one = |i: usize| {
-        let (worker, secrets, leaving) = (&workers[i], &secrets[i], &leaving);
+        let (worker, secrets) = (&workers[i], &secrets[i]);
         async move {
             match (worker, secrets) {
-                (Ok(worker), Ok(secrets)) if leaving.contains(&i) => {
+                (Ok(worker), Ok(secrets)) if leaving == Some(i) => {
                     Ok(worker.forget_peers(leave.namespace, secrets).await)
                 }
                 (Ok(worker), Ok(secrets)) => Ok(worker.forget(leave.namespace, secrets, key).await),
-                (_, Err(error)) | (Err(error), _) if leaving.contains(&i) => Err(error.clone()),
+                (_, Err(error)) | (Err(error), _) if leaving == Some(i) => Err(error.clone()),
                 (_, Err(error)) | (Err(error), _) => {
                     let name = format!("istio-remote-secret-{key}");
                     let id = secret_id(leave.namespace, &name);
@@ -105,6 +110,13 @@ pub async fn run(
         ));
     }
     Ok(done)
+}
+
+fn stays(key: &str, context: &str) -> Message {
+    Message::new(format!(
+        "{key} seems to be context {context}, as another cluster says: it keeps its own Secrets"
+    ))
+    .hint("if it is, say so with a record that has its id and its context: --to FILE")
 }
 
 /// The remote Secrets in one cluster.
@@ -191,12 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn the_leaving_cluster_is_known_by_name_or_by_what_the_others_have() {
+    fn what_others_have_makes_a_suspect_and_no_more() {
         let all = [target("ctx-a", "https://a"), target("b", "https://b")];
         let targets = Targets::new(&all).unwrap();
         let secrets = [Ok(vec![]), Ok(vec![secret(&[("a", "https://a")])])];
-        assert_eq!(leaving(&targets, "a", &secrets), [0]);
-        assert_eq!(leaving(&targets, "b", &secrets), [1]);
-        assert_eq!(leaving(&targets, "c", &secrets), [] as [usize; 0]);
+        assert_eq!(suspected(&targets, "a", &secrets), [0]);
+        assert_eq!(suspected(&targets, "c", &secrets), [] as [usize; 0]);
+        // Of an attack: a key of a third cluster with the server of another member.
+        let hostile = [Ok(vec![]), Ok(vec![secret(&[("third", "https://a")])])];
+        assert_eq!(targets.find("third"), None);
+        assert!(stays("third", "ctx-a").text().contains("keeps its own Secrets"));
+        assert_eq!(suspected(&targets, "third", &hostile), [0]);
     }
 }

@@ -48,7 +48,8 @@ const CLUSTERS_AT_ONCE: usize = 32;
 /// Reads manifests and applies each to every --context, or to the cluster of every record of
 /// --to, by server-side apply. A remote Secret never goes to the cluster that it gives access to;
 /// an object with the annotation `meshutils/cluster` goes to that cluster alone. With --to-peers
-/// and no clusters named, these are the clusters of the remote Secrets themselves. A cluster that
+/// and no clusters named, these are the clusters of the remote Secrets themselves; other objects
+/// are then refused, as are Secrets that would have istiod run a program or read a file. A cluster that
 /// fails does not stop the others: the result says of each object and cluster what became of it,
 /// and the next run does what is missing.
 #[derive(Debug, Parser)]
@@ -65,6 +66,9 @@ pub struct Args {
     /// Apply each remote Secret to every other cluster: a full mesh
     #[arg(long)]
     to_peers: bool,
+    /// With --to-peers, apply what is not a remote Secret, too, to every cluster
+    #[arg(long, requires = "to_peers")]
+    with_others: bool,
     /// Take a cluster out of the mesh: its ID, name or context. Reads no manifests
     #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["files", "to_peers", "delete", "prune", "shard"])]
     leave: Option<String>,
@@ -75,7 +79,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "prune")]
     delete: bool,
     /// Delete, too, what bears the labels that the input's objects of a kind have in common, ours
-    /// among them, and is not in the input
+    /// among them, is not in the input, and was applied by meshutils as its managedFields say
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
     /// Write nothing: only say what goes where (client), or let the API servers check it (server)
@@ -165,6 +169,7 @@ impl Args {
             return Err(Error::data("there is no remote Secret in the input")
                 .hint("--to-peers is for the output of mesh-remote-secret"));
         }
+        self.refuse_dangers(&manifests)?;
         let mut kubeconfigs = Kubeconfigs::new(&self.access);
         let targets = self.targets(&manifests, &mut kubeconfigs, console)?;
         let plan = Plan::new(&manifests, &targets, self.shard)?;
@@ -199,6 +204,29 @@ impl Args {
             });
             Ok(each(work, CLUSTERS_AT_ONCE).await.into_iter().flatten().collect())
         })
+    }
+
+    /// Whoever wrote one Secret of the stream must not write into all clusters, nor run programs
+    /// beside every istiod.
+    fn refuse_dangers(&self, manifests: &[Manifest]) -> Result<()> {
+        if self.delete {
+            return Ok(());
+        }
+        let is_other = |m: &&Manifest| m.gives_access.is_empty() && m.for_cluster.is_none();
+        if let Some(other) =
+            manifests.iter().find(is_other).filter(|_| self.to_peers && !self.with_others)
+        {
+            let text = format!("--to-peers spreads remote Secrets, and {} is not one", other.id);
+            return Err(Error::data(text)
+                .hint("--with-others applies it to every cluster, too")
+                .hint("or say which cluster it is for: the annotation meshutils/cluster"));
+        }
+        match manifests.iter().find_map(|m| Some((m, m.danger.as_ref()?))) {
+            Some((m, danger)) => Err(Error::data(format!("{}: {danger}", m.id))
+                .hint("mesh-secret-lint tells what else is wrong with it")
+                .hint("mesh-remote-secret makes one that does not")),
+            None => Ok(()),
+        }
     }
 
     fn leave(&self, cluster: &str, console: &Console) -> Result<Vec<Done>> {

@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshcore::credentials::Kubeconfig;
 use meshcore::input::{Document, Source};
-use meshcore::{ApiVersion, Error, Kind, ObjectName, Result, object_namespace};
+use meshcore::{Address, ApiVersion, Error, Kind, ObjectName, Result, object_namespace};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub for_cluster: Option<String>,
     /// The clusters that it gives access to, if it is a remote Secret.
     pub gives_access: Vec<Access>,
+    /// What istiod must not be given, if it is a remote Secret that has it: a whole sentence.
+    pub danger: Option<String>,
 }
 
 /// A cluster that a remote Secret gives access to.
@@ -49,31 +52,37 @@ pub struct Access {
 /// Reads manifests; `namespace` is for those that name none. The same object twice is refused:
 /// which of the two stays would be chance.
 pub fn read(sources: &[Source], namespace: Option<&str>) -> Result<Vec<Manifest>> {
-    let mut places: BTreeMap<ObjectId, String> = BTreeMap::new();
+    let mut places = Places::new();
     let mut manifests = Vec::new();
     for source in sources {
         for document in source.documents()? {
             let manifest = read_one(&document, namespace)?;
-            if let Some(first) = places.insert(manifest.id.clone(), document.place().to_owned())
-                && !is_for_other(&manifests, &manifest)
-            {
+            let clusters = places.entry(manifest.id.clone()).or_default();
+            if let Some(first) = twin(clusters, manifest.for_cluster.as_deref()) {
                 return Err(Error::data(format!("{} is there twice", manifest.id))
                     .at(document.place())
                     .hint(format!("the other one is {first}")));
             }
+            clusters.insert(manifest.for_cluster.clone(), document.place().to_owned());
             manifests.push(manifest);
         }
     }
     Ok(manifests)
 }
 
-/// Objects of one name are different ones when each is for another cluster.
-fn is_for_other(manifests: &[Manifest], manifest: &Manifest) -> bool {
-    let twins = manifests.iter().filter(|other| other.id == manifest.id);
-    manifest.for_cluster.is_some()
-        && twins
-            .into_iter()
-            .all(|twin| twin.for_cluster.is_some() && twin.for_cluster != manifest.for_cluster)
+/// Where objects of each name stand in the input, by the cluster that each is for.
+type Places = BTreeMap<ObjectId, BTreeMap<Option<String>, String>>;
+
+/// The place of an object that this one could not be told from: of one name are different ones
+/// only where each is for another cluster.
+fn twin<'p>(
+    known: &'p BTreeMap<Option<String>, String>,
+    cluster: Option<&str>,
+) -> Option<&'p String> {
+    match cluster {
+        Some(_) => known.get(&None).or_else(|| known.get(&cluster.map(str::to_owned))),
+        None => known.values().next(),
+    }
 }
 
 fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest> {
@@ -112,7 +121,7 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
     };
     let mut body: Map<String, Value> = document.decode()?;
     clean(&mut body);
-    let mut gives_access = Vec::new();
+    let (mut gives_access, mut danger) = (Vec::new(), None);
     if kind == "Secret" && api_version == "v1" {
         let data = take_data(&mut body).map_err(|(field, what)| {
             Error::data(format!("{what}; its value is not shown")).at(document.field(&field))
@@ -120,11 +129,14 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         let label = metadata.labels.as_ref().and_then(|labels| labels.get("istio/multiCluster"));
         if label.is_some_and(|value| value == "true") {
             gives_access = data.iter().map(|(key, value)| access(key, value)).collect();
+            danger = data.iter().find_map(|(key, value)| {
+                Some(format!("the kubeconfig of {key} {}", dangerous(value)?))
+            });
         }
     }
     let for_cluster = metadata.annotations.and_then(|mut all| all.remove(FOR_CLUSTER));
     let id = ObjectId { api_version, kind, namespace, name: name.as_str().to_owned() };
-    Ok(Manifest { id, body: Value::Object(body), for_cluster, gives_access })
+    Ok(Manifest { id, body: Value::Object(body), for_cluster, gives_access, danger })
 }
 
 /// Removes what only the API server may write.
@@ -180,11 +192,29 @@ fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>,
     Ok(data)
 }
 
+/// What a kubeconfig would have every istiod do that reads it; completes "the kubeconfig …".
+fn dangerous(kubeconfig: &[u8]) -> Option<&'static str> {
+    let Ok(config) = Kubeconfig::load(kubeconfig.to_vec()) else {
+        return Some("cannot be read as one");
+    };
+    let users = || config.users.iter().map(|user| &user.entry);
+    let files =
+        users().flat_map(|user| [&user.token_file, &user.client_certificate, &user.client_key]);
+    let authorities = config.clusters.iter().map(|cluster| &cluster.entry.certificate_authority);
+    if users().any(|user| user.exec.is_some()) {
+        Some("runs a program (exec)")
+    } else if files.chain(authorities).any(|file| !file.is_empty()) {
+        Some("reads files of the machine that it is on")
+    } else {
+        None
+    }
+}
+
 /// What a key of a remote Secret and the kubeconfig under it say.
 pub(crate) fn access(cluster: &str, kubeconfig: &[u8]) -> Access {
     let config: Value = serde_yaml::from_slice(kubeconfig).unwrap_or_default();
     let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default();
-    Access { cluster: cluster.to_owned(), server: server.to_owned() }
+    Access { cluster: cluster.to_owned(), server: Address::of(server).into_string() }
 }
 
 impl Manifest {
@@ -304,13 +334,14 @@ mod tests {
     /// Of an attack: `DELETE /api/v1/namespaces/victim?x=/configmaps/a` deletes the namespace.
     #[test]
     fn names_that_lead_elsewhere_are_refused() {
+        type Change = fn(&mut Value);
         let object = |change: fn(&mut Value)| {
             let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": {"name": "a", "namespace": "n"}});
             change(&mut object);
             message(&object.to_string(), None)
         };
-        let all: [(fn(&mut Value), &str); 7] = [
+        let all: [(Change, &str); 7] = [
             (|o| o["metadata"]["namespace"] = json!("victim?x="), ".metadata.namespace"),
             (|o| o["metadata"]["namespace"] = json!("v3/secrets/s?x="), ".metadata.namespace"),
             (|o| o["metadata"]["namespace"] = json!("v3#"), ".metadata.namespace"),
@@ -323,5 +354,36 @@ mod tests {
             let text = object(change);
             assert!(text.contains(field) && text.contains("is not"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_remote_secret_tells_what_it_would_do() {
+        let danger = |user: Value, cluster: Value| {
+            let kubeconfig = json!({"clusters": [{"name": "c", "cluster": cluster}],
+                "users": [{"name": "u", "user": user}]});
+            let secret = json!({"apiVersion": "v1", "kind": "Secret",
+                "metadata": {"name": "s", "namespace": "n", "labels": {"istio/multiCluster": "true"}},
+                "stringData": {"c1": kubeconfig.to_string()}});
+            manifests(&secret.to_string(), None).unwrap().remove(0).danger
+        };
+        let server = json!({"server": "https://h"});
+        assert_eq!(danger(json!({"token": "t"}), server.clone()), None);
+        let exec = danger(json!({"exec": {"command": "sh"}}), server.clone()).unwrap();
+        assert_eq!(exec, "the kubeconfig of c1 runs a program (exec)");
+        assert!(danger(json!({"tokenFile": "/t"}), server).unwrap().contains("reads files"));
+        assert!(danger(json!({}), json!({"certificate-authority": "/c"})).is_some());
+    }
+
+    #[test]
+    fn many_of_one_name_cost_no_more_than_as_many_of_others() {
+        let object = |i: usize| {
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a",
+                "annotations": {FOR_CLUSTER: format!("c{i}")}}})
+            .to_string()
+        };
+        let text: String = (0..20_000).map(object).collect();
+        let began = std::time::Instant::now();
+        assert_eq!(manifests(&text, None).unwrap().len(), 20_000);
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 }

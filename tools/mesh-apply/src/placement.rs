@@ -91,8 +91,20 @@ impl<'a> Targets<'a> {
     /// Where an object goes. No cluster ever gets a Secret with access to itself.
     pub fn reach(&self, manifest: &Manifest) -> Result<Reach> {
         if let Some(name) = &manifest.for_cluster {
+            let own = self.find(name);
+            if manifest
+                .gives_access
+                .iter()
+                .any(|access| own.is_some_and(|own| self.of(access).contains(&own)))
+            {
+                return Err(Error::data(format!(
+                    "{} gives access to cluster {name}, and is for that cluster itself",
+                    manifest.id
+                ))
+                .hint("a cluster needs no Secret for itself: leave out the annotation meshutils/cluster"));
+            }
             let known = || self.all.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ");
-            return self.find(name).map(Reach::Only).ok_or_else(|| {
+            return own.map(Reach::Only).ok_or_else(|| {
                 Error::data(format!(
                     "{} is for cluster {name}, which is none of these: {}",
                     manifest.id,
@@ -219,6 +231,10 @@ mod tests {
         manifest.for_cluster = Some("d".into());
         let error = targets.reach(&manifest).unwrap_err();
         assert!(error.message().text().ends_with("none of these: a, b, c"));
+        let mut own = secret("b", "");
+        own.for_cluster = Some("b".into());
+        let error = targets.reach(&own).unwrap_err();
+        assert!(error.message().text().contains("is for that cluster itself"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::resource::{Resources, Served};
 use crate::wait;
 use futures::{StreamExt as _, stream};
 use meshcore::{Error, Result};
+use meshkube::k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use meshkube::kube::ResourceExt as _;
 use meshkube::kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use meshkube::{Connection, MANAGER, Patience, Progress, segment};
@@ -49,6 +50,18 @@ pub struct Worker<'a> {
     pub progress: &'a Progress,
     patience: Patience,
     resources: Resources,
+}
+
+/// An object as a list has it.
+struct Listed {
+    name: String,
+    version: String,
+    /// Whether a run of ours applied it: the API server keeps that, and nobody else can say it.
+    is_ours: bool,
+}
+
+fn is_our_apply(entry: &ManagedFieldsEntry) -> bool {
+    entry.manager.as_deref() == Some(MANAGER) && entry.operation.as_deref() == Some("Apply")
 }
 
 type Versions = HashMap<String, Option<String>>;
@@ -126,31 +139,31 @@ impl<'a> Worker<'a> {
         for (group, _) in groups.into_iter().filter(|(_, count)| *count >= WORTH_A_LIST) {
             let Ok(served) = self.find(&group).await else { continue };
             if let Ok(all) = self.list(&served.api, &group, ListParams::default()).await {
-                let pairs = all.into_iter().map(|(name, version)| (name, Some(version)));
+                let pairs = all.into_iter().map(|one| (one.name, Some(one.version)));
                 versions.insert(group, pairs.collect());
             }
         }
         versions
     }
 
-    /// Names and versions, page by page.
+    /// What is there, page by page.
     async fn list(
         &self,
         api: &Api<DynamicObject>,
         id: &ObjectId,
         params: ListParams,
-    ) -> Result<Vec<(String, String)>> {
+    ) -> Result<Vec<Listed>> {
         let what = format!("list {}s", id.kind.to_ascii_lowercase());
         let mut params = params.limit(PAGE);
-        let mut all = Vec::new();
+        let (mut all, mut pages) = (Vec::new(), self.cluster.pages());
         loop {
             let page = self.persist(&what, || api.list_metadata(&params)).await?;
-            all.extend(
-                page.items
-                    .iter()
-                    .map(|one| (one.name_any(), one.resource_version().unwrap_or_default())),
-            );
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            all.extend(page.items.iter().map(|one| Listed {
+                name: one.name_any(),
+                version: one.resource_version().unwrap_or_default(),
+                is_ours: one.managed_fields().iter().any(is_our_apply),
+            }));
+            match pages.next(page.metadata.continue_)? {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(all),
             }
@@ -295,7 +308,9 @@ impl<'a> Worker<'a> {
         let found = self.list(&api, like, ListParams::default().labels(selector)).await?;
         let surplus = found
             .into_iter()
-            .map(|(name, _)| ObjectId { name, ..like.clone() })
+            // Anybody may label an object of theirs as ours.
+            .filter(|one| one.is_ours)
+            .map(|one| ObjectId { name: one.name, ..like.clone() })
             .filter(|id| !kept.contains(id));
         let mut done = Vec::new();
         for id in surplus {
@@ -382,4 +397,21 @@ pub async fn each<T, F: Future<Output = T>>(
     at_once: usize,
 ) -> Vec<T> {
     stream::iter(pieces).buffered(at_once).collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubectl_made_is_not_ours_whatever_its_labels_are() {
+        let entry = |manager: &str, operation: &str| ManagedFieldsEntry {
+            manager: Some(manager.to_owned()),
+            operation: Some(operation.to_owned()),
+            ..ManagedFieldsEntry::default()
+        };
+        assert!(is_our_apply(&entry(MANAGER, "Apply")));
+        assert!(!is_our_apply(&entry("kubectl", "Apply")));
+        assert!(!is_our_apply(&entry(MANAGER, "Update")));
+    }
 }

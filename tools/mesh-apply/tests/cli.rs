@@ -179,3 +179,20 @@ fn no_kubeconfig_of_a_record_is_opened() {
         .stdout("")
         .stderr(predicate::str::contains("names the kubeconfig /dev/stdin, which you did not"));
 }
+
+/// Of an attack: what comes in one stream with remote Secrets went to every cluster.
+#[test]
+fn a_mesh_is_given_remote_secrets_alone() {
+    let binding = r#"{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "pwn"}}"#;
+    let exec = secret("a", "https://a").replace("token", "exec").replace("\\\"hush\\\"", "{}");
+    let dry = ["--to-peers", "--dry-run=client"];
+    for (input, reason) in [
+        (three_secrets() + binding, "remote Secrets, and clusterrolebinding pwn is not one"),
+        (exec + &secret("b", "https://b"), "the kubeconfig of a runs a program (exec)"),
+    ] {
+        with(&dry, &input).code(3).stdout("").stderr(predicate::str::contains(reason));
+    }
+    let both = [&dry[..], &["--with-others"]].concat();
+    with(&both, &(three_secrets() + binding)).success();
+}
