@@ -29,9 +29,10 @@ impl FromStr for Rename {
 
 /// Renames contexts, all at once, so that two can swap names. The current context follows.
 pub fn rename(config: &mut Kubeconfig, renames: &[Rename]) -> Result<()> {
+    let known: BTreeSet<String> = config.contexts.iter().map(|one| one.name.clone()).collect();
     let mut new_names: BTreeMap<&str, &str> = BTreeMap::new();
     for Rename { new, old } in renames {
-        if !config.contexts.iter().any(|context| context.name == *old) {
+        if !known.contains(old) {
             return Err(Error::usage(format!("--rename: there is no context {old:?}"))
                 .hint(config.known_contexts()));
         }

@@ -7,7 +7,7 @@ use crate::input::{Source, null_as_default};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, de};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The fields that istiod acts on.
 #[derive(Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -222,10 +222,8 @@ pub fn find<'a, T>(entries: &'a [Named<T>], name: &str) -> Option<&'a T> {
 }
 
 fn twice<T>(entries: &[Named<T>]) -> Option<&str> {
-    let repeats = |(i, named): &(usize, &Named<T>)| {
-        entries[..*i].iter().any(|other| other.name == named.name)
-    };
-    entries.iter().enumerate().find(repeats).map(|(_, named)| named.name.as_str())
+    let mut known = HashSet::new();
+    entries.iter().map(|named| named.name.as_str()).find(|&name| !known.insert(name))
 }
 
 /// Whether there is a PEM block of this kind with something like DER in it.
@@ -321,6 +319,19 @@ mod tests {
         }
         let text = "-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n";
         assert!(!is_pem(text.as_bytes(), "CERTIFICATE"));
+    }
+
+    #[test]
+    fn a_user_more_costs_no_more_than_the_last_one() {
+        let users =
+            |count: usize| (0..count).map(|i| format!("{{\"name\":\"{i}\"}}")).collect::<Vec<_>>();
+        let text = |users: Vec<String>| format!("{{\"users\":[{}]}}", users.join(",")).into_bytes();
+        let began = std::time::Instant::now();
+        assert!(Kubeconfig::load(text(users(60_000))).is_ok());
+        assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
+        let mut twice = users(60_000);
+        twice.push("{\"name\":\"7\"}".to_owned());
+        assert!(Kubeconfig::load(text(twice)).is_err_and(|error| error.contains("\"7\"")));
     }
 
     #[test]

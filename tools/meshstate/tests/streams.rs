@@ -301,3 +301,14 @@ proptest! {
         prop_assert_eq!(read(&text), whole);
     }
 }
+
+/// A mesh is judged pair by pair: twenty thousand records took gigabytes and minutes.
+#[test]
+fn nobody_has_so_many_clusters() {
+    let record = |i: usize| {
+        json!({"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": format!("c{i}")})
+            .to_string()
+    };
+    let text: String = (0..20_000).map(record).collect();
+    assert_eq!(error(&text), "the input tells of 20000 clusters, of 4000 at most");
+}
