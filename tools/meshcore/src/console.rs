@@ -141,10 +141,14 @@ fn json_line(tool: &str, level: &str, message: &Message) -> String {
     let hints = message.hints.iter().map(|hint| cut(hint)).collect();
     let line = Line { tool, level, message: &cut(&message.text), hints };
     let line = serde_json::to_string(&line).expect("strings are JSON");
-    // serde_json escapes no more than it must.
-    escaped(&line, |c, out| {
+    visible_json(&line) + "\n"
+}
+
+/// The same JSON with treacherous characters as escapes: serde writes them as they are.
+pub(crate) fn visible_json(line: &str) -> String {
+    escaped(line, |c, out| {
         out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04x}")));
-    }) + "\n"
+    })
 }
 
 /// Whether a character drives a terminal, or changes or hides what is beside it: control

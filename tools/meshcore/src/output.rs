@@ -1,6 +1,6 @@
 //! What a tool says on standard output: complete, or not at all.
 
-use crate::{Error, Result};
+use crate::{Error, Result, console};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use serde::Serialize;
 use std::io::{self, Write as _};
@@ -33,13 +33,20 @@ impl Outcome {
     }
 }
 
-/// Values as JSON, one per line.
+/// Values as JSON, one per line. Characters that drive a terminal, or change what is beside them,
+/// are escaped: serde writes them as they are, and readers of JSON see no difference.
 ///
 /// # Panics
 /// If a value cannot be JSON (a map with keys that are no strings): a defect of the caller.
 pub fn json_lines<T: Serialize>(values: impl IntoIterator<Item = T>) -> String {
     values.into_iter().fold(String::new(), |mut out, value| {
-        out += &serde_json::to_string(&value).expect("the value has only string keys");
+        let line = serde_json::to_string(&value).expect("the value has only string keys");
+        // Most lines have nothing but ASCII.
+        if line.bytes().all(|byte| byte < 0x7f) {
+            out += &line;
+        } else {
+            out += &console::visible_json(&line);
+        }
         out.push('\n');
         out
     })
@@ -92,5 +99,18 @@ pub(crate) fn write_stdout(text: &str) -> Result<()> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Error::data(format!("standard output: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_do_not_drive_the_terminal() {
+        let name = "\u{9b}31m\u{85}\u{202e}\u{2028}\u{feff}é\u{7f}";
+        let line = json_lines([name]);
+        assert_eq!(line, "\"\\u009b31m\\u0085\\u202e\\u2028\\ufeffé\\u007f\"\n");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), name);
     }
 }
