@@ -170,7 +170,7 @@ fn no_kubeconfig_of_a_record_is_opened() {
     let record = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "c",
         "context": "x", "kubeconfig": "/dev/stdin", "contexts": [{"name": "x"}]}"#;
     let file = file(record);
-    let mut tool = cargo_bin_cmd!("mesh-apply");
+    let mut tool = mesh_tests::tool("mesh-apply");
     tool.env_clear()
         .args(["--to", file.path().to_str().unwrap()])
         .write_stdin(three_secrets())

@@ -430,7 +430,7 @@ fn a_broken_kubeconfig_is_refused_without_showing_it() {
 fn no_kubeconfig_of_a_record_is_opened() {
     let record = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "c",
         "context": "x", "kubeconfig": "/dev/stdin", "contexts": [{"name": "x"}]}"#;
-    cargo_bin_cmd!("mesh-remote-secret")
+    mesh_tests::tool("mesh-remote-secret")
         .env_clear()
         .write_stdin(record)
         .assert()
