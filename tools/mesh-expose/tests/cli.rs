@@ -193,7 +193,7 @@ fn flags_may_come_from_the_environment() {
 
 /// The program as a shell starts it: `$0` stands for it.
 fn in_shell(line: &str) -> std::process::Output {
-    let program = assert_cmd::cargo::cargo_bin!("mesh-expose");
+    let program = &mesh_tests::programs()["mesh-expose"];
     std::process::Command::new("sh").args(["-c", line]).arg(program).output().expect("sh is there")
 }
 
