@@ -74,7 +74,6 @@ struct Case {
 
 const CASES: &[Case] = &[
     case("mesh-plan", &["-o", "sh"], "records", &["/0/context"], Printed::Whole),
-    case("mesh-plan", &["-o", "sh"], "records", &["/0/kubeconfig"], Printed::Whole),
     case("mesh-plan", &["-o", "sh", "--leave", "cluster2"], "captures", CONTEXT, Printed::Whole),
     case("mesh-plan", &["-o", "sh", "--undo"], "captures", CONTEXT, Printed::Whole),
     case("mesh-check", &["-o", "json"], "captures", CONTEXT, Printed::Fix),
@@ -246,7 +245,7 @@ fn flags() -> Vec<Source> {
     // Away from Google asmcli is told the context.
     let cluster = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "provider": "eks",
         "name": "a", "project": "p", "id": "cn-p-global-a", "network": "default",
-        "meshId": "proj-7", "context": "NAME", "kubeconfig": "/NAME"}"#;
+        "meshId": "proj-7", "context": "NAME", "kubeconfig": "/lab.yaml"}"#;
     let firewall = |flag: &'static str| {
         let usual = ["--network", "n", "--target-tags", "t"];
         move |name: &str| {
@@ -272,7 +271,7 @@ fn flags() -> Vec<Source> {
         let args = ["-o", "asmcli", "--ca", "citadel", &flags[0], &flags[1]];
         printed_by("mesh-install-gen", &args, &input, Printed::Whole)
     };
-    let place = "context, kubeconfig, --custom-ca-dir";
+    let place = "context, --custom-ca-dir";
     all.push(names(place, "mesh-install-gen", Box::new(asmcli)));
     let rotate = |name: &str| {
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -361,7 +360,10 @@ fn printed_by(
     printed: Printed,
 ) -> Result<String, String> {
     let program = program_dir().join(program);
-    commands(run(Command::new(program).args(args).env_clear(), input), printed)
+    let mut command = Command::new(program);
+    // A kubeconfig that only the input names is in no command.
+    command.args(args).env_clear().env("KUBECONFIG", "/lab.yaml");
+    commands(run(&mut command, input), printed)
 }
 
 fn commands(ran: Ran, printed: Printed) -> Result<String, String> {

@@ -60,7 +60,8 @@ pub struct Args {
     /// Context of a cluster to apply to; may be repeated
     #[arg(long, value_name = "CONTEXT", conflicts_with = "to")]
     context: Vec<String>,
-    /// File of cluster records whose clusters to apply to, by their `context`
+    /// File of cluster records whose clusters to apply to, by their `context`; the `kubeconfig` of
+    /// a record is read only where KUBECONFIG has it, too
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Apply each remote Secret to every other cluster: a full mesh

@@ -41,8 +41,10 @@ const AT_ONCE: usize = 16;
 /// about the mesh, as kubectl would print it: istiod and its configuration, namespaces, services,
 /// workloads, nodes, webhooks, remote Secrets, CA certificates, Istio's objects. Its first item
 /// says what it is of, when it was read, and what the user may not read. Only reads; get and list
-/// are all the rights that it needs. No token, key, password, environment or unknown annotation is
-/// in it: tokens keep their claims and a fingerprint, CAs their certificates.
+/// are all the rights that it needs. No token, key, password, environment or annotation that no
+/// check reads is in it: tokens keep their claims and a fingerprint, CAs their certificates,
+/// addresses neither user nor query. The kubeconfig that a record names is read only where
+/// KUBECONFIG has it, too.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-capture", version, before_help = EXAMPLES)]
 pub struct Args {

@@ -61,7 +61,8 @@ Examples:
 /// prints of each (`-f NAME=FILE`), and cluster records. Writes what is wrong, causes before what
 /// they cause, each with the command that heals it. Nothing is asked of any cluster, and what the
 /// input does not tell is not held against it. mesh-checks(7) and --explain describe the checks.
-/// Exit status 1 if any finding is an error.
+/// Commands have the kubeconfig that a record names only where KUBECONFIG has it, too. Exit status
+/// 1 if any finding is an error.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-check", version, before_help = EXAMPLES)]
 pub struct Args {

@@ -43,7 +43,8 @@ Examples:
 /// `kubeconfig`, `id`, `revision`, `server`) and `namespaces` to be injected. Optional are
 /// `trustDomain`, `namespace` of istiod, `revision`, `istioVersion`, `rootDir`, `expose`
 /// (services, istiod), `networks` (by name: `gateways`, `loadBalancer`, `platform`) and
-/// `firewall` (`network`, `tags`).
+/// `firewall` (`network`, `tags`). A `kubeconfig` counts only where KUBECONFIG has it, too: one may
+/// run programs.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-plan", version, before_help = EXAMPLES)]
 pub struct Args {

@@ -60,7 +60,8 @@ const AT_ONCE: usize = 32;
 /// Secret on standard input (`kubectl get secret NAME -o json`), alone with --name and --server
 /// or together with the cluster's record, is used without asking any server. Apply the result to
 /// the other clusters with `kubectl apply --server-side`: a client-side apply copies the token
-/// into an annotation.
+/// into an annotation. The kubeconfig that a record names is read only where KUBECONFIG has it,
+/// too.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-remote-secret", version, before_help = EXAMPLES)]
 pub struct Args {
