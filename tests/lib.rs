@@ -2,6 +2,7 @@
 #![allow(clippy::missing_panics_doc)] // what a test cannot go on without ends it
 
 pub mod samples;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,13 @@
-//! Stand-ins for API servers, on loopback and without encryption, that hear what they are told.
+//! Stand-ins for API servers, on loopback, that hear what they are told.
 
 use super::site::Documents;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mesh_tests::tls::{Identity, Stream};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::net::TcpListener;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 /// How one answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub struct Heard {
     pub body: String,
 }
 
+/// What all of them show: no credential goes where there is no TLS.
+pub static IDENTITY: LazyLock<Identity> = LazyLock::new(Identity::make);
+
 /// A server; it answers until the process ends.
 pub struct Api {
     pub url: String,
@@ -49,7 +53,7 @@ pub struct Api {
 impl Api {
     pub fn start(mood: Mood) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let url = format!("https://{}", listener.local_addr().expect("it is bound"));
         let api = Self { url, heard: Arc::default(), documents: Arc::default() };
         let (heard, documents) = (Arc::clone(&api.heard), Arc::clone(&api.documents));
         std::thread::spawn(move || {
@@ -58,7 +62,7 @@ impl Api {
                 // A client that goes away early is no matter.
                 std::thread::spawn(move || {
                     let (objects, token) = documents.get().expect("it was told first");
-                    answer(stream, mood, objects, token, &heard)
+                    answer(IDENTITY.accept(stream)?, mood, objects, token, &heard)
                 });
             }
         });
@@ -78,7 +82,7 @@ impl Api {
 }
 
 fn answer(
-    stream: TcpStream,
+    stream: Stream,
     mood: Mood,
     objects: &[Value],
     token: &str,
@@ -120,12 +124,14 @@ fn answer(
         text.truncate(text.len() / 2);
     }
     all.lock().expect("no thread panicked").push(heard);
+    let mut stream = reader.into_inner();
     write!(
-        reader.into_inner(),
+        stream,
         "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{text}",
         text.len()
-    )
+    )?;
+    stream.flush()
 }
 
 fn refusal(code: u16, reason: &str) -> (u16, Value) {

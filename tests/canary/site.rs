@@ -1,5 +1,6 @@
 //! Documents full of secrets, as users have them, and a folder with those that are files.
 
+use super::api::IDENTITY;
 use super::finder::{Finder, fresh};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -215,7 +216,8 @@ fn kubeconfig(server: &str, files: &Path, root: &str, secrets: &mut Secrets) -> 
     let names: Vec<&str> = users.iter().map(|(name, _)| *name).collect();
     json!({"apiVersion": "v1", "kind": "Config", "current-context": "cluster1",
         "clusters": [
-            {"name": "c", "cluster": {"server": server}},
+            {"name": "c", "cluster": {"server": server,
+                "certificate-authority-data": base64(&IDENTITY.certificate)}},
             {"name": "proxied", "cluster": {"server": "https://127.0.0.1:1",
                 "proxy-url": format!("http://user:{password}@127.0.0.1:1")}},
             {"name": "nobody", "cluster": {"server": "https://127.0.0.1:1"}}],

@@ -2,16 +2,11 @@
 //! called for it.
 
 use crate::request::Request;
-use mesh_tests::run;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use mesh_tests::tls::Identity;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 /// `CONFIGURATION/WEBHOOK`s in the order of their calls, by namespace and pod.
@@ -21,33 +16,23 @@ type Calls = BTreeMap<(String, String), Vec<String>>;
 pub struct Recorder {
     address: String,
     /// Its certificate, in PEM: that of its own authority.
-    certificate: Vec<u8>,
+    certificate: String,
     calls: Arc<Mutex<Calls>>,
 }
 
 impl Recorder {
     pub fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let [key, certificate] = self_signed(dir.path());
-        let chain = vec![CertificateDer::from_pem_slice(&certificate).expect("a certificate")];
-        let key = PrivateKeyDer::from_pem_slice(&key).expect("a key");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks TLS 1.3")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("key and certificate fit");
-        let config = Arc::new(config);
+        let identity = Identity::make();
+        let certificate = identity.certificate.clone();
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = format!("https://{}", listener.local_addr().expect("it is bound"));
         let calls = Arc::new(Mutex::new(Calls::new()));
         let log = Arc::clone(&calls);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (config, log) = (Arc::clone(&config), Arc::clone(&log));
+                let (identity, log) = (identity.clone(), Arc::clone(&log));
                 // A client that goes away is no matter: what it did not ask is not in the log.
-                std::thread::spawn(move || serve(config, stream, &log));
+                std::thread::spawn(move || serve(&identity, stream, &log));
             }
         });
         Self { address, certificate, calls }
@@ -74,20 +59,9 @@ impl Recorder {
     }
 }
 
-/// A key and a certificate for 127.0.0.1.
-fn self_signed(dir: &Path) -> [Vec<u8>; 2] {
-    let mut openssl = Command::new("openssl");
-    openssl.current_dir(dir).args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
-    openssl.args(["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=recorder"]);
-    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key", "-out", "cert"]);
-    let _ = run(&mut openssl, "").ok();
-    ["key", "cert"].map(|name| std::fs::read(dir.join(name)).expect("openssl wrote it"))
-}
-
 /// Answers the requests of one connection.
-fn serve(config: Arc<ServerConfig>, stream: TcpStream, log: &Mutex<Calls>) -> std::io::Result<()> {
-    let tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
-    let mut reader = BufReader::new(StreamOwned::new(tls, stream));
+fn serve(identity: &Identity, stream: TcpStream, log: &Mutex<Calls>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(identity.accept(stream)?);
     while let Some(Request { path, body, .. }) = Request::read(&mut reader)? {
         let answer = answer(path.trim_start_matches('/'), &body, log)?.to_string();
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length";
