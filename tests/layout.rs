@@ -105,6 +105,17 @@ fn the_top_level_has_nothing_unexpected() {
     top.dedup();
     assert_eq!(
         top,
-        ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "man", "scripts", "tests", "tools"]
+        [
+            "CHANGELOG.md",
+            "Cargo.lock",
+            "Cargo.toml",
+            "LICENSE",
+            "README.md",
+            "SECURITY.md",
+            "man",
+            "scripts",
+            "tests",
+            "tools"
+        ]
     );
 }

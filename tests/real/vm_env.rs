@@ -33,7 +33,7 @@ pub fn site() -> String {
         json!({
             "apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup", "metadata": metadata("shop"),
             "spec": {
-                "metadata": {"labels": {"app": "it's $(id) `id`\n\"$HOME\""}},
+                "metadata": {"labels": {"app": "it's $(id) `id` \"$HOME\""}},
                 "template": {"ports": {"http": 8080, "grpc": 3550}, "serviceAccount": "shop"},
             },
         }),
@@ -97,7 +97,7 @@ fn token_is_taken() {
          \"$ISTIO_META_MESH_ID\" \"$ISTIO_INBOUND_PORTS\" \"$ISTIO_SERVICE\" \"$TRUST_DOMAIN\""
     ));
     let expected = format!(
-        "it's $(id) `id`\n\"$HOME\"|cluster1|mesh1|3550,8080|shop.{namespace}|cluster.local|"
+        "it's $(id) `id` \"$HOME\"|cluster1|mesh1|3550,8080|shop.{namespace}|cluster.local|"
     );
     assert_eq!(sourced.ok(), expected);
     assert_eq!(
