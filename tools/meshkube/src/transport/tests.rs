@@ -33,6 +33,14 @@ fn guard() -> Guard<()> {
 
 const PODS: &str = "https://h/base/api/v1/pods?";
 
+#[test]
+fn a_credential_goes_wherever_it_is_and_does_not_come_back() {
+    let text = |text: &str, secret: &str| without(text.into(), secret.as_bytes());
+    assert_eq!(text("a token, a token", "token"), b"a [removed], a [removed]");
+    assert_eq!(text("ee", "e"), b"[removed][removed]");
+    assert_eq!(text("none", "token"), b"none");
+}
+
 /// Of an attack: the token was printed, and 8 times in the capture.
 #[test]
 fn a_server_does_not_make_us_say_our_credentials() {
