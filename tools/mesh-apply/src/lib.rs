@@ -8,6 +8,7 @@
 mod diff;
 mod kubeconfigs;
 mod leave;
+mod lint;
 mod manifest;
 mod placement;
 mod plan;
@@ -49,9 +50,10 @@ const CLUSTERS_AT_ONCE: usize = 32;
 /// --to, by server-side apply. A remote Secret never goes to the cluster that it gives access to;
 /// an object with the annotation `meshutils/cluster` goes to that cluster alone. With --to-peers
 /// and no clusters named, these are the clusters of the remote Secrets themselves; other objects
-/// are then refused, as are Secrets that would have istiod run a program or read a file. A cluster that
-/// fails does not stop the others: the result says of each object and cluster what became of it,
-/// and the next run does what is missing.
+/// are then refused. With --to-peers, what mesh-secret-lint calls an error in a remote Secret
+/// refuses it before anything is written; Secrets that would have istiod run a program or read a
+/// file are always refused. A cluster that fails does not stop the others: the result says of each
+/// object and cluster what became of it, and the next run does what is missing.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-apply", version, before_help = EXAMPLES)]
 pub struct Args {
@@ -70,6 +72,10 @@ pub struct Args {
     /// With --to-peers, apply what is not a remote Secret, too, to every cluster
     #[arg(long, requires = "to_peers")]
     with_others: bool,
+    /// Findings of mesh-secret-lint about the remote Secrets to pass over, by code. MESH0422, a
+    /// loopback address, is a warning where all clusters are on loopback themselves
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = meshsecrets::check::by_code)]
+    ignore: Vec<meshsecrets::Check>,
     /// Take a cluster out of the mesh: its ID, name or context. Reads no manifests
     #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["files", "to_peers", "delete", "prune", "shard"])]
     leave: Option<String>,
@@ -89,7 +95,8 @@ pub struct Args {
     /// Wait until workloads are rolled out, definitions established, deleted objects gone
     #[arg(long)]
     wait: bool,
-    /// Longest time to keep trying a cluster that fails, and to wait for an object
+    /// Longest time to keep trying a cluster that fails, to wait for an object, and for a list of
+    /// many pages together (as long as one request at least)
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = meshkube::parse_duration)]
     timeout: Duration,
     /// Requests to one cluster at once
@@ -164,15 +171,20 @@ impl Args {
     }
 
     fn apply(&self, console: &Console) -> Result<Vec<Done>> {
-        let manifests =
+        let mut manifests =
             manifest::read(&self.input.read()?, self.namespace.as_ref().map(DnsLabel::as_str))?;
         if self.to_peers && manifests.iter().all(|m| m.gives_access.is_empty()) {
             return Err(Error::data("there is no remote Secret in the input")
                 .hint("--to-peers is for the output of mesh-remote-secret"));
         }
-        self.refuse_dangers(&manifests)?;
+        self.refuse_others(&manifests)?;
         let mut kubeconfigs = Kubeconfigs::new(&self.access);
         let targets = self.targets(&manifests, &mut kubeconfigs, console)?;
+        if !self.delete {
+            let (is_spread, ignored) = (self.to_peers, &*self.ignore);
+            let rules = lint::Rules { is_spread, ignored, targets: &targets };
+            lint::check(&mut manifests, &rules, console)?;
+        }
         let plan = Plan::new(&manifests, &targets, self.shard)?;
         for stranger in plan.strangers() {
             console.warn(&stranger);
@@ -207,9 +219,8 @@ impl Args {
         })
     }
 
-    /// Whoever wrote one Secret of the stream must not write into all clusters, nor run programs
-    /// beside every istiod.
-    fn refuse_dangers(&self, manifests: &[Manifest]) -> Result<()> {
+    /// Whoever wrote one Secret of the stream must not write into all clusters.
+    fn refuse_others(&self, manifests: &[Manifest]) -> Result<()> {
         if self.delete {
             return Ok(());
         }
@@ -222,12 +233,7 @@ impl Args {
                 .hint("--with-others applies it to every cluster, too")
                 .hint("or say which cluster it is for: the annotation meshutils/cluster"));
         }
-        match manifests.iter().find_map(|m| Some((m, m.danger.as_ref()?))) {
-            Some((m, danger)) => Err(Error::data(format!("{}: {danger}", m.id))
-                .hint("mesh-secret-lint tells what else is wrong with it")
-                .hint("mesh-remote-secret makes one that does not")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn leave(&self, cluster: &str, console: &Console) -> Result<Vec<Done>> {

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use meshcore::credentials::Kubeconfig;
 use meshcore::input::{Document, Source};
 use meshcore::{Address, ApiVersion, Error, Kind, ObjectName, Result, object_namespace};
+use meshsecrets::{RemoteSecret, secret};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -36,8 +36,8 @@ pub struct Manifest {
     pub for_cluster: Option<String>,
     /// The clusters that it gives access to, if it is a remote Secret.
     pub gives_access: Vec<Access>,
-    /// What istiod must not be given, if it is a remote Secret that has it: a whole sentence.
-    pub danger: Option<String>,
+    /// What istiod would see of it, if it is a remote Secret.
+    pub remote: Option<RemoteSecret>,
 }
 
 /// A cluster that a remote Secret gives access to.
@@ -121,22 +121,29 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
     };
     let mut body: Map<String, Value> = document.decode()?;
     clean(&mut body);
-    let (mut gives_access, mut danger) = (Vec::new(), None);
+    let (mut gives_access, mut is_remote) = (Vec::new(), false);
     if kind == "Secret" && api_version == "v1" {
         let data = take_data(&mut body).map_err(|(field, what)| {
             Error::data(format!("{what}; its value is not shown")).at(document.field(&field))
         })?;
         let label = metadata.labels.as_ref().and_then(|labels| labels.get("istio/multiCluster"));
-        if label.is_some_and(|value| value == "true") {
+        is_remote = label.is_some_and(|value| value == "true");
+        if is_remote {
             gives_access = data.iter().map(|(key, value)| access(key, value)).collect();
-            danger = data.iter().find_map(|(key, value)| {
-                Some(format!("the kubeconfig of {key} {}", dangerous(value)?))
-            });
         }
     }
     let for_cluster = metadata.annotations.and_then(|mut all| all.remove(FOR_CLUSTER));
     let id = ObjectId { api_version, kind, namespace, name: name.as_str().to_owned() };
-    Ok(Manifest { id, body: Value::Object(body), for_cluster, gives_access, danger })
+    let body = Value::Object(body);
+    let mut remote = None;
+    if is_remote {
+        // Of the body, as nothing else is spread, and where the flags put it.
+        let read = secret::Manifest::deserialize(&body);
+        let read = read.map_err(|error| Error::data(error.to_string()).at(document.place()))?;
+        remote = RemoteSecret::read(read)
+            .map(|secret| RemoteSecret { namespace: id.namespace.clone(), ..secret });
+    }
+    Ok(Manifest { id, body, for_cluster, gives_access, remote })
 }
 
 /// Removes what only the API server may write.
@@ -190,24 +197,6 @@ fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>,
         body.insert("data".to_owned(), Value::Object(coded));
     }
     Ok(data)
-}
-
-/// What a kubeconfig would have every istiod do that reads it; completes "the kubeconfig …".
-fn dangerous(kubeconfig: &[u8]) -> Option<&'static str> {
-    let Ok(config) = Kubeconfig::load(kubeconfig.to_vec()) else {
-        return Some("cannot be read as one");
-    };
-    let users = || config.users.iter().map(|user| &user.entry);
-    let files =
-        users().flat_map(|user| [&user.token_file, &user.client_certificate, &user.client_key]);
-    let authorities = config.clusters.iter().map(|cluster| &cluster.entry.certificate_authority);
-    if users().any(|user| user.exec.is_some()) {
-        Some("runs a program (exec)")
-    } else if files.chain(authorities).any(|file| !file.is_empty()) {
-        Some("reads files of the machine that it is on")
-    } else {
-        None
-    }
 }
 
 /// What a key of a remote Secret and the kubeconfig under it say.
@@ -354,24 +343,6 @@ mod tests {
             let text = object(change);
             assert!(text.contains(field) && text.contains("is not"), "{text}");
         }
-    }
-
-    #[test]
-    fn a_remote_secret_tells_what_it_would_do() {
-        let danger = |user: Value, cluster: Value| {
-            let kubeconfig = json!({"clusters": [{"name": "c", "cluster": cluster}],
-                "users": [{"name": "u", "user": user}]});
-            let secret = json!({"apiVersion": "v1", "kind": "Secret",
-                "metadata": {"name": "s", "namespace": "n", "labels": {"istio/multiCluster": "true"}},
-                "stringData": {"c1": kubeconfig.to_string()}});
-            manifests(&secret.to_string(), None).unwrap().remove(0).danger
-        };
-        let server = json!({"server": "https://h"});
-        assert_eq!(danger(json!({"token": "t"}), server.clone()), None);
-        let exec = danger(json!({"exec": {"command": "sh"}}), server.clone()).unwrap();
-        assert_eq!(exec, "the kubeconfig of c1 runs a program (exec)");
-        assert!(danger(json!({"tokenFile": "/t"}), server).unwrap().contains("reads files"));
-        assert!(danger(json!({}), json!({"certificate-authority": "/c"})).is_some());
     }
 
     #[test]

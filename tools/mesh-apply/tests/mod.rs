@@ -1,3 +1,4 @@
 //! The tests of mesh-apply.
 
 mod cli;
+mod lint;

@@ -17,10 +17,10 @@ use meshcore::input::{Input, Source};
 use meshcore::{Console, Error, Message, Outcome, Result};
 use meshkube::Access;
 use meshkube::k8s_openapi::jiff::{SignedDuration, Timestamp};
-use meshsecrets::{When, check};
+use meshsecrets::{When, check, now};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,7 +125,7 @@ impl Args {
     fn policy(&self) -> Result<Policy> {
         let at = match self.at {
             Some(at) => at,
-            None => now()?,
+            None => now().map_err(|error| error.hint("give one with --at"))?,
         };
         let ahead = SignedDuration::try_from(self.expires_within)
             .map_err(|_| Error::usage("--expires-within is too long"))?;
@@ -191,12 +191,4 @@ fn refuse_unknown_origins(origins: &BTreeMap<String, Origin>, primaries: &[Prima
         Some(id) => Err(Error::usage(format!("--origin {id}: no remote secret has this ID"))),
         None => Ok(()),
     }
-}
-
-fn now() -> Result<Timestamp> {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_second(seconds).map_err(|_| {
-        Error::data("the clock of this machine shows no usable time").hint("give one with --at")
-    })
 }

@@ -23,7 +23,7 @@ pub fn findings(subject: Subject<'_>, cluster: &Cluster) -> Vec<Finding> {
         }
         Ok(server) => {
             if let Some(why) = server.unreachable_because() {
-                let check = if is_local(&cluster.server) {
+                let check = if leads_nowhere_else(&cluster.server) {
                     check::SERVER_LOCAL
                 } else {
                     check::SERVER_NAME
@@ -56,12 +56,8 @@ fn authority(subject: Subject<'_>, cluster: &Cluster) -> Option<Finding> {
              gets the token",
         );
     }
-    if !cluster.certificate_authority.is_empty() {
-        return finding(
-            check::CA_FILE,
-            "its CA is a file, which has to be in istiod's pod: put it into \
-             certificate-authority-data",
-        );
+    if let Some(found) = file(subject, cluster) {
+        return Some(found);
     }
     if data.is_empty() {
         // GKE's DNS endpoint and many a front have a certificate that every client trusts.
@@ -84,7 +80,22 @@ fn authority(subject: Subject<'_>, cluster: &Cluster) -> Option<Finding> {
     None
 }
 
-/// Whether an address means the machine that it is used on.
+/// A CA that istiod would read from a file.
+pub(crate) fn file(subject: Subject<'_>, cluster: &Cluster) -> Option<Finding> {
+    let text = "its CA is a file, which has to be in istiod's pod: put it into \
+                certificate-authority-data";
+    let evidence = json!({"server": shown(&cluster.server)});
+    let finding = || subject.finding(check::CA_FILE, text, evidence, subject.make_again(&[]));
+    (!cluster.certificate_authority.is_empty()).then(finding)
+}
+
+/// Whether an API server's address means the machine that it is used on.
+#[must_use]
+pub fn leads_nowhere_else(url: &str) -> bool {
+    let server = Server::parse(url);
+    server.is_ok_and(|server| server.unreachable_because().is_some()) && is_local(url)
+}
+
 fn is_local(url: &str) -> bool {
     let host = host(url).unwrap_or_default();
     let name = host.trim_end_matches('.');

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use meshcore::credentials::User;
 use meshcore::finding::Finding;
 use meshcore::jwt::{JwtClaims, fingerprint};
+use meshcore::{Error, Result};
 use serde_json::json;
+use std::time::{Duration, SystemTime};
 
 /// How far two clocks may differ, as API servers see it.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
@@ -19,6 +21,23 @@ pub struct When {
     pub at: Timestamp,
     /// With a warning this long before the end, unless a Secret notes a time.
     pub ahead: SignedDuration,
+}
+
+impl When {
+    /// Now, by this machine's clock.
+    pub fn now(ahead: Duration) -> Result<Self> {
+        let ahead = SignedDuration::try_from(ahead)
+            .map_err(|_| Error::usage("a time before the end of tokens is too long"))?;
+        Ok(Self { at: now()?, ahead })
+    }
+}
+
+/// What this machine's clock shows.
+pub fn now() -> Result<Timestamp> {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds)
+        .map_err(|_| Error::data("the clock of this machine shows no usable time"))
 }
 
 /// Findings about the user of a kubeconfig.

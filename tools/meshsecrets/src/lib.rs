@@ -16,7 +16,7 @@ pub mod secret;
 pub mod subject;
 pub mod validity;
 
-pub use credentials::When;
+pub use credentials::{When, now};
 pub use lint::{Linted, Policy, Remote, lint};
 pub use meshcore::check::Check;
 pub use origin::Origin;

@@ -8,11 +8,11 @@ use crate::secret::RemoteSecret;
 use crate::subject::Subject;
 use crate::{connection, place, validity};
 use meshcore::Result;
-use meshcore::credentials::{Cluster, Kubeconfig, User};
+use meshcore::credentials::{Cluster, Kubeconfig, Named, User};
 use meshcore::finding::Finding;
 use meshcore::jwt::fingerprint;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What istiod is, and how strict to be.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ pub fn lint<'a>(
     };
     let allowed = &policy.allowed | &primary.allowed(&policy.namespace);
     let mut linted = Linted::default();
-    let mut read: Vec<&RemoteSecret> = Vec::new();
+    let mut read: HashMap<&str, &RemoteSecret> = HashMap::new();
+    let mut rivals = Rivals::default();
     for secret in &primary.secrets {
         let subject = Subject {
             context: primary.context.as_deref(),
@@ -77,8 +78,8 @@ pub fn lint<'a>(
         for (id, kubeconfig) in &secret.entries {
             let subject = subject.cluster(id);
             // Two that istiod does not read are no rivals.
-            let others: &[&RemoteSecret] = if is_read { &read } else { &[] };
-            linted.findings.extend(place::of_id(subject, id, own_id, others));
+            let rival = read.get(id.as_str()).copied().filter(|_| is_read);
+            linted.findings.extend(place::of_id(subject, id, own_id, rival));
             let remote = match kubeconfig {
                 Ok(kubeconfig) => {
                     of_kubeconfig(subject, kubeconfig, &allowed, &mut linted.findings)
@@ -94,13 +95,15 @@ pub fn lint<'a>(
                     linted.findings.extend(origin.findings(remote));
                 }
                 if is_read {
-                    linted.findings.extend(cluster_twice(remote, &linted.remotes));
+                    linted.findings.extend(rivals.cluster_twice(remote));
                 }
                 linted.remotes.push(remote);
             }
         }
         if is_read {
-            read.push(secret);
+            for id in secret.ids() {
+                read.entry(id).or_insert(secret);
+            }
         }
     }
     Ok(linted)
@@ -133,8 +136,16 @@ fn of_kubeconfig<'a>(
         let fix = subject.make_again(&[]);
         findings.push(subject.finding(check::NOT_ALLOWED, &text, evidence, fix));
     }
-    let (cluster, user) = kubeconfig.current()?;
-    Some(Remote { subject, cluster, user, is_valid: findings.len() == before })
+    let is_valid = findings.len() == before;
+    let current = kubeconfig.current();
+    // istiod opens the files of all clusters; the current one is judged with the way to it.
+    let is_other = |other: &&Named<Cluster>| {
+        current.is_none_or(|(cluster, _)| !std::ptr::eq(cluster, &raw const other.entry))
+    };
+    let others = kubeconfig.clusters.iter().filter(is_other);
+    findings.extend(others.filter_map(|other| connection::file(subject, &other.entry)));
+    let (cluster, user) = current?;
+    Some(Remote { subject, cluster, user, is_valid })
 }
 
 fn of_remote(remote: Remote<'_>, when: When) -> Vec<Finding> {
@@ -145,27 +156,46 @@ fn of_remote(remote: Remote<'_>, when: When) -> Vec<Finding> {
     found
 }
 
-/// Whether an entry before this one leads to the same API server under another ID.
-fn cluster_twice(remote: Remote<'_>, before: &[Remote<'_>]) -> Option<Finding> {
-    let same_token = |other: &&Remote<'_>| {
-        !remote.user.token.is_empty() && other.user.token == remote.user.token
-    };
-    let way = |cluster: &Cluster| {
-        let server = cluster.server.trim_end_matches('/').to_ascii_lowercase();
-        (server, cluster.proxy_url.clone(), cluster.tls_server_name.clone())
-    };
-    let same_way = |other: &&Remote<'_>| {
-        !remote.cluster.server.is_empty() && way(other.cluster) == way(remote.cluster)
-    };
-    let is_rival = |other: &&Remote<'_>| {
-        let Subject { secret, id, system_namespace, .. } = other.subject;
-        id != remote.subject.id && secret.is_read_in(system_namespace)
-    };
-    let rivals = || before.iter().filter(is_rival);
-    let (other, same) = match rivals().find(same_token) {
-        Some(other) => (other, "token"),
-        None => (rivals().find(same_way)?, "server"),
-    };
+/// The entries that istiod reads, by what must be one cluster's alone: of each the first, and the
+/// first of another ID.
+#[derive(Default)]
+struct Rivals<'a> {
+    by_token: HashMap<&'a str, Vec<Remote<'a>>>,
+    by_way: HashMap<(String, &'a str, &'a str), Vec<Remote<'a>>>,
+}
+
+impl<'a> Rivals<'a> {
+    /// Whether an entry before this one leads to the same API server under another ID.
+    fn cluster_twice(&mut self, remote: Remote<'a>) -> Option<Finding> {
+        let Cluster { server, proxy_url, tls_server_name, .. } = remote.cluster;
+        let address = server.trim_end_matches('/').to_ascii_lowercase();
+        let token = remote.user.token.as_str();
+        let of_token = (!token.is_empty())
+            .then(|| rival(self.by_token.entry(token).or_default(), remote))
+            .flatten();
+        let way = (address, proxy_url.as_str(), tls_server_name.as_str());
+        let of_way = (!server.is_empty())
+            .then(|| rival(self.by_way.entry(way).or_default(), remote))
+            .flatten();
+        match (of_token, of_way) {
+            (Some(other), _) => Some(twice(remote, other, "token")),
+            (None, Some(other)) => Some(twice(remote, other, "server")),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The first one of another ID; this one is noted for those that come after it.
+fn rival<'a>(known: &mut Vec<Remote<'a>>, remote: Remote<'a>) -> Option<Remote<'a>> {
+    let is_other = |other: &&Remote<'a>| other.subject.id != remote.subject.id;
+    let found = known.iter().find(is_other).copied();
+    if known.is_empty() || (known.len() == 1 && found.is_some()) {
+        known.push(remote);
+    }
+    found
+}
+
+fn twice(remote: Remote<'_>, other: Remote<'_>, same: &str) -> Finding {
     let id = other.subject.id.unwrap_or_default();
     let text = format!(
         "cluster {id} of secret {} has the same {same}: istiod would count every endpoint twice",
@@ -180,5 +210,5 @@ fn cluster_twice(remote: Remote<'_>, before: &[Remote<'_>]) -> Option<Finding> {
         "keep the one whose ID is the other cluster's CLUSTER_ID: {}",
         remote.subject.remove()
     );
-    Some(remote.subject.finding(check::CLUSTER_TWICE, &text, evidence, fix))
+    remote.subject.finding(check::CLUSTER_TWICE, &text, evidence, fix)
 }

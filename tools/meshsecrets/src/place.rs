@@ -81,14 +81,14 @@ fn annotation(subject: Subject<'_>) -> Option<Finding> {
     Some(subject.finding(check::ANNOTATION, &text, evidence, fix))
 }
 
-/// Findings about the name of one cluster. `others` are the Secrets before this one that istiod
-/// reads.
+/// Findings about the name of one cluster. `rival` is the Secret before this one that istiod reads
+/// the same name in.
 #[must_use]
 pub fn of_id(
     subject: Subject<'_>,
     id: &str,
     own_id: Option<&str>,
-    others: &[&RemoteSecret],
+    rival: Option<&RemoteSecret>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let finding =
@@ -106,7 +106,7 @@ pub fn of_id(
         let text = "it is istiod's own CLUSTER_ID, so istiod ignores the entry";
         found.push(subject.finding(check::OWN_ID, text, json!({}), subject.remove()));
     }
-    if let Some(other) = others.iter().find(|other| other.ids().any(|known| known == id)) {
+    if let Some(other) = rival {
         let other = Subject { secret: other, ..subject }.object();
         let text = format!(
             "secret {other} has the ID too: istiod takes the one that it sees first and ignores \
@@ -181,7 +181,6 @@ mod tests {
     fn names_of_clusters_are_theirs_alone() {
         let secret = with(json!({"name": "istio-remote-secret-a"}), json!({"a": "", "b": ""}));
         let other = with(json!({"name": "istio-remote-secret-0"}), json!({"c": ""}));
-        let others = [&other];
         for (id, expected) in [
             ("a", &[][..]),
             ("own", &["MESH0407"]),
@@ -192,10 +191,11 @@ mod tests {
             ("", &["MESH0405"]),
             ("..a", &["MESH0405"]),
         ] {
-            let found = of_id(subject(&secret).cluster(id), id, Some("own"), &others);
+            let rival = (id == "c").then_some(&other);
+            let found = of_id(subject(&secret).cluster(id), id, Some("own"), rival);
             assert_eq!(codes(&found), expected, "{id}");
         }
-        let own = of_id(subject(&secret).cluster("a"), "a", Some("a"), &[]);
+        let own = of_id(subject(&secret).cluster("a"), "a", Some("a"), None);
         assert!(own[0].fix.contains(r#"--type=json -p '[{"op":"remove","path":"/data/a"}]'"#));
     }
 }

@@ -6,7 +6,7 @@
 
 use meshcore::DnsLabel;
 use meshcore::credentials::{Cluster, Context, Kubeconfig, Named, User, find, is_pem};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Why client-go takes a kubeconfig for invalid; empty if it does not. The texts complete "its
 /// kubeconfig …".
@@ -21,8 +21,9 @@ pub fn faults(config: &Kubeconfig) -> Vec<String> {
     } else if find(&config.contexts, &config.current_context).is_none() {
         faults.push(format!("has no context {:?}, its current-context", config.current_context));
     }
+    let (users, clusters) = (names(&config.users), names(&config.clusters));
     for context in &config.contexts {
-        context_faults(config, context, &mut faults);
+        context_faults(&users, &clusters, context, &mut faults);
     }
     for cluster in &config.clusters {
         let place = format!("cluster {:?}", cluster.name);
@@ -35,7 +36,16 @@ pub fn faults(config: &Kubeconfig) -> Vec<String> {
     faults
 }
 
-fn context_faults(config: &Kubeconfig, context: &Named<Context>, faults: &mut Vec<String>) {
+fn names<T>(entries: &[Named<T>]) -> HashSet<&str> {
+    entries.iter().map(|entry| entry.name.as_str()).collect()
+}
+
+fn context_faults(
+    users: &HashSet<&str>,
+    clusters: &HashSet<&str>,
+    context: &Named<Context>,
+    faults: &mut Vec<String>,
+) {
     let Named { name, entry } = context;
     let mut lacks = |what: &str, wanted: &str, there: bool| {
         if wanted.is_empty() {
@@ -44,8 +54,8 @@ fn context_faults(config: &Kubeconfig, context: &Named<Context>, faults: &mut Ve
             faults.push(format!("has context {name:?} with {what} {wanted:?}, which is not there"));
         }
     };
-    lacks("user", &entry.user, find(&config.users, &entry.user).is_some());
-    lacks("cluster", &entry.cluster, find(&config.clusters, &entry.cluster).is_some());
+    lacks("user", &entry.user, users.contains(entry.user.as_str()));
+    lacks("cluster", &entry.cluster, clusters.contains(entry.cluster.as_str()));
     if name.is_empty() {
         faults.push("has a context without a name".to_owned());
     }
