@@ -1,5 +1,7 @@
 //! mesh-apply against API servers.
 
+mod hostile;
+
 use crate::clusters::{get, kubectl, namespace, tool, unique};
 use crate::five::Five;
 use crate::{Needs, Test};
@@ -15,6 +17,26 @@ pub const TESTS: &[Test] = &[
     ("apply_definitions_come_first", Needs::Clusters, definitions_come_first),
     ("apply_waits", Needs::Clusters, waits),
     ("apply_unknown_kind_and_missing_right", Needs::Clusters, unknown_kind_and_missing_right),
+    (
+        "apply_leave_believes_no_other_member",
+        Needs::Clusters,
+        hostile::leave_believes_no_other_member,
+    ),
+    (
+        "apply_prunes_nothing_that_was_only_labelled",
+        Needs::Clusters,
+        hostile::prune_takes_nothing_that_was_only_labelled,
+    ),
+    (
+        "apply_gives_no_cluster_its_own_secret",
+        Needs::Clusters,
+        hostile::no_cluster_is_given_its_own_secret,
+    ),
+    (
+        "apply_spreads_nothing_that_the_linter_refuses",
+        Needs::Clusters,
+        hostile::what_the_linter_refuses_is_not_spread,
+    ),
     ("apply_joins_five_clusters", Needs::Clusters, joins_five_clusters),
 ];
 
