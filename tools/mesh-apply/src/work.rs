@@ -155,9 +155,9 @@ impl<'a> Worker<'a> {
     ) -> Result<Vec<Listed>> {
         let what = format!("list {}s", id.kind.to_ascii_lowercase());
         let mut params = params.limit(PAGE);
-        let (mut all, mut pages) = (Vec::new(), self.cluster.pages());
+        let (mut all, mut pages) = (Vec::new(), self.cluster.pages_within(self.task.timeout));
         loop {
-            let page = self.persist(&what, || api.list_metadata(&params)).await?;
+            let page = pages.ask(self.persist(&what, || api.list_metadata(&params))).await?;
             all.extend(page.items.iter().map(|one| Listed {
                 name: one.name_any(),
                 version: one.resource_version().unwrap_or_default(),

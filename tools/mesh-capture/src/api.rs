@@ -161,8 +161,10 @@ impl Api {
         let what = format!("list {}", place(path, None));
         let all = Request::new(path);
         let mut attempt = 1;
+        let mut pages = self.cluster.pages_within(self.patience.limit());
         'again: loop {
-            let (mut found, mut pages) = (Vec::new(), self.cluster.pages());
+            pages.begin_again();
+            let mut found = Vec::new();
             let mut params = ListParams::default().limit(PAGE);
             loop {
                 let ask = || async {
@@ -175,16 +177,16 @@ impl Api {
                         answer => Answer::of(answer).map(Some),
                     }
                 };
-                let Page { items, metadata } =
-                    match self.cluster.persist(&what, &self.patience, ask).await? {
-                        None => {
-                            attempt += 1;
-                            continue 'again;
-                        }
-                        Some(Answer::Found(page)) => page,
-                        Some(Answer::Absent) => return Ok(Answer::Absent),
-                        Some(Answer::Forbidden(reason)) => return Ok(Answer::Forbidden(reason)),
-                    };
+                let page = self.cluster.persist(&what, &self.patience, ask);
+                let Page { items, metadata } = match pages.ask(page).await? {
+                    None => {
+                        attempt += 1;
+                        continue 'again;
+                    }
+                    Some(Answer::Found(page)) => page,
+                    Some(Answer::Absent) => return Ok(Answer::Absent),
+                    Some(Answer::Forbidden(reason)) => return Ok(Answer::Forbidden(reason)),
+                };
                 found.extend(items.into_iter().filter_map(&mut *keep));
                 match pages.next(metadata.next)? {
                     Some(next) => params = params.continue_token(&next),

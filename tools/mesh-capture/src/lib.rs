@@ -59,7 +59,8 @@ pub struct Args {
     /// Write the clusters that can be read, and of the others only why they cannot
     #[arg(long)]
     partial: bool,
-    /// Longest time to keep trying a cluster that fails
+    /// Longest time to keep trying a cluster that fails, and for a list of many pages together (as
+    /// long as one request at least)
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = meshkube::parse_duration)]
     timeout: Duration,
     /// Form: a line of JSON for each cluster, or a YAML stream

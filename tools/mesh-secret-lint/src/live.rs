@@ -59,7 +59,7 @@ async fn remote_names(cluster: &Connection) -> Result<Vec<(String, String)>> {
     let mut page = ListParams::default().limit(500);
     let (mut names, mut pages) = (Vec::new(), cluster.pages());
     loop {
-        let list = cluster.call("list secrets", || api.list_metadata(&page)).await?;
+        let list = pages.ask(cluster.call("list secrets", || api.list_metadata(&page))).await?;
         let remote = list.items.iter().filter(|item| is_remote(&item.name_any(), item.labels()));
         names.extend(remote.map(|item| (item.namespace().unwrap_or_default(), item.name_any())));
         match pages.next(list.metadata.continue_)? {

@@ -16,7 +16,8 @@ pub struct Access {
     /// Kubeconfig to use [default: $KUBECONFIG, then ~/.kube/config]
     #[arg(long, value_name = "FILE", help_heading = "Cluster access")]
     pub kubeconfig: Option<PathBuf>,
-    /// Longest time for one request; a list of many pages may take 20 times that; 0 for no limit
+    /// Longest time for one request; a list of many pages may take as long as --timeout says, or
+    /// 20 times that where a tool has no --timeout; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = crate::parse_duration,
         help_heading = "Cluster access")]
     request_timeout: Duration,

@@ -26,6 +26,12 @@ impl Patience {
         Self { limit, failing_since: Cell::new(None), lost: RefCell::new(None) }
     }
 
+    /// How long that is.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Notes a failure: whether it is the last that is borne with.
     fn ends_with(&self, error: &Error) -> bool {
         let since = self.failing_since.get().unwrap_or_else(Instant::now);
