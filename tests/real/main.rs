@@ -14,6 +14,7 @@ mod clusters_tool;
 mod completions;
 mod examples;
 mod faults;
+mod fields;
 mod five;
 mod gateway;
 mod gcloud;
@@ -100,6 +101,7 @@ fn main() {
         gitops::TESTS,
         examples::TESTS,
         faults::TESTS,
+        fields::TESTS,
         instructions::TESTS,
         install::TESTS,
         package::TESTS,

@@ -3,6 +3,7 @@
 
 mod config;
 mod container;
+mod istio;
 mod kubeconfig;
 mod metadata;
 pub mod secret;
@@ -77,13 +78,25 @@ const WORKLOAD: Shape = Fields(&[
     ),
 ]);
 
+/// Its path may not have a query, and is kept without.
+const SERVICE_OF_WEBHOOK: Shape = Fields(&[
+    ("name", All),
+    ("namespace", All),
+    ("path", With(|path| Some(json!(path.as_str()?.split(['?', '#']).next()?)))),
+    ("port", All),
+]);
+
 /// Where it leads and what it selects; its conditions are expressions, of which only the number is
 /// read.
 const WEBHOOK: Shape = Fields(&[
     ("name", All),
     (
         "clientConfig",
-        Fields(&[("caBundle", With(kubeconfig::certificates)), ("service", All), ("url", ADDRESS)]),
+        Fields(&[
+            ("caBundle", With(kubeconfig::certificates)),
+            ("service", SERVICE_OF_WEBHOOK),
+            ("url", ADDRESS),
+        ]),
     ),
     ("admissionReviewVersions", All),
     ("failurePolicy", All),
@@ -97,47 +110,68 @@ const WEBHOOK: Shape = Fields(&[
     ("timeoutSeconds", All),
 ]);
 
-/// Routes without the headers that they set or match.
-const ROUTES: Shape = Each(&Fields(&[
-    ("name", All),
-    ("route", Each(&Fields(&[("destination", All), ("weight", All)]))),
-]));
-
-/// A server of Istio's Gateway. `privateKey` and the like are paths, in which keys have been seen.
-const ISTIO_SERVER: Shape = Fields(&[
-    ("bind", All),
-    ("defaultEndpoint", All),
-    ("hosts", All),
-    ("name", All),
-    ("port", All),
+/// Names, addresses and ports; conditions have free text.
+const SERVICE: Shape = Fields(&[
+    ("metadata", METADATA),
     (
-        "tls",
+        "spec",
         Fields(&[
-            ("credentialName", All),
-            ("httpsRedirect", All),
-            ("minProtocolVersion", All),
-            ("mode", All),
+            ("allocateLoadBalancerNodePorts", All),
+            ("clusterIP", All),
+            ("clusterIPs", All),
+            ("externalIPs", All),
+            ("externalName", All),
+            ("externalTrafficPolicy", All),
+            ("healthCheckNodePort", All),
+            ("internalTrafficPolicy", All),
+            ("ipFamilies", All),
+            ("ipFamilyPolicy", All),
+            ("loadBalancerClass", All),
+            ("loadBalancerIP", All),
+            ("loadBalancerSourceRanges", All),
+            ("ports", All),
+            ("publishNotReadyAddresses", All),
+            ("selector", All),
+            ("sessionAffinity", All),
+            ("trafficDistribution", All),
+            ("type", All),
         ]),
+    ),
+    (
+        "status",
+        Fields(&[(
+            "loadBalancer",
+            Fields(&[(
+                "ingress",
+                Each(&Fields(&[("hostname", All), ("ip", All), ("ipMode", All)])),
+            )]),
+        )]),
     ),
 ]);
 
+/// Where an API server is.
+const SUBSET: Shape =
+    Fields(&[("addresses", Each(&Fields(&[("hostname", All), ("ip", All)]))), ("ports", All)]);
+
 fn shape_of(resource: Resource) -> Shape {
     match resource {
-        Resource::Namespaces => Fields(&[("metadata", METADATA), ("status", All)]),
+        Resource::Namespaces => {
+            Fields(&[("metadata", METADATA), ("status", Fields(&[("phase", All)]))])
+        }
         Resource::Nodes => Fields(&[
             ("metadata", METADATA),
             ("spec", Fields(&[("podCIDR", All), ("podCIDRs", All), ("providerID", All)])),
             (
                 "status",
                 Fields(&[
-                    ("addresses", All),
+                    ("addresses", Each(&Fields(&[("address", All), ("type", All)]))),
                     ("conditions", STATUS_CONDITIONS),
                     ("nodeInfo", Fields(&[("kubeletVersion", All)])),
                 ]),
             ),
         ]),
-        Resource::Services => Fields(&[("metadata", METADATA), ("spec", All), ("status", All)]),
-        Resource::Endpoints => Fields(&[("metadata", METADATA), ("subsets", All)]),
+        Resource::Services => SERVICE,
+        Resource::Endpoints => Fields(&[("metadata", METADATA), ("subsets", Each(&SUBSET))]),
         Resource::Pods => Fields(&[
             ("metadata", METADATA),
             ("spec", POD_SPEC),
@@ -153,62 +187,19 @@ fn shape_of(resource: Resource) -> Shape {
                 ]),
             ),
         ]),
-        Resource::ServiceAccounts => Fields(&[("metadata", METADATA), ("secrets", All)]),
+        Resource::ServiceAccounts => Fields(&[
+            ("metadata", METADATA),
+            ("secrets", Each(&Fields(&[("name", All), ("namespace", All)]))),
+        ]),
         Resource::Deployments | Resource::StatefulSets | Resource::DaemonSets => WORKLOAD,
         Resource::MutatingWebhookConfigurations => {
             Fields(&[("metadata", METADATA), ("webhooks", Each(&WEBHOOK))])
         }
-        Resource::VirtualServices => Fields(&[
-            ("metadata", METADATA),
-            (
-                "spec",
-                Fields(&[
-                    ("exportTo", All),
-                    ("gateways", All),
-                    ("hosts", All),
-                    ("http", ROUTES),
-                    ("tcp", ROUTES),
-                    ("tls", ROUTES),
-                ]),
-            ),
-        ]),
-        // Its probe may send headers.
-        Resource::WorkloadGroups => Fields(&[
-            ("metadata", METADATA),
-            ("spec", Fields(&[("metadata", METADATA), ("template", All)])),
-        ]),
-        Resource::Gateways => Fields(&[
-            ("metadata", METADATA),
-            (
-                "spec",
-                Fields(&[
-                    ("addresses", All),
-                    ("gatewayClassName", All),
-                    (
-                        "infrastructure",
-                        Fields(&[("annotations", With(metadata::annotations)), ("labels", All)]),
-                    ),
-                    ("listeners", All),
-                ]),
-            ),
-            ("status", Fields(&[("addresses", All), ("conditions", STATUS_CONDITIONS)])),
-        ]),
-        Resource::IstioGateways => Fields(&[
-            ("metadata", METADATA),
-            ("spec", Fields(&[("selector", All), ("servers", Each(&ISTIO_SERVER))])),
-        ]),
-        Resource::ControlPlaneRevisions => Fields(&[
-            ("metadata", METADATA),
-            ("spec", All),
-            ("status", Fields(&[("addresses", All), ("conditions", STATUS_CONDITIONS)])),
-        ]),
-        Resource::ServiceCidrs
-        | Resource::DestinationRules
-        | Resource::ServiceEntries
-        | Resource::WorkloadEntries
-        | Resource::PeerAuthentications => Fields(&[("metadata", METADATA), ("spec", All)]),
-        // These two have modules of their own.
-        Resource::Secrets | Resource::ConfigMaps => Fields(&[]),
+        Resource::ServiceCidrs => {
+            Fields(&[("metadata", METADATA), ("spec", Fields(&[("cidrs", All)]))])
+        }
+        // These have modules of their own.
+        _ => istio::shape_of(resource).unwrap_or(Fields(&[])),
     }
 }
 
