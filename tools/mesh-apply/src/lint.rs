@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Tokens that end within this time make a warning, as mesh-secret-lint has it.
-const AHEAD: Duration = Duration::from_hours(168);
+const AHEAD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What has istiod run a program or open a file goes nowhere, whoever names the clusters.
 const DANGERS: [Check; 3] = [check::UNREADABLE, check::NOT_ALLOWED, check::CA_FILE];
