@@ -4,7 +4,7 @@
 //! The schemas of Kubernetes are the API server's own. The test bed has Istio's kinds without
 //! schemas: their fields, from the definitions in istio.io/api 1.31 and gateway-api 1.6, are in
 //! fields/published.txt. Nobody publishes one of `ControlPlaneRevision`; and texts within a config
-//! map or an annotation (MeshConfig, ProxyConfig, Helm's values) have none that an API server
+//! map or an annotation (`MeshConfig`, `ProxyConfig`, Helm's values) have none that an API server
 //! knows: tools/mesh-capture/src/redact/config.rs lists what is kept of them, by field.
 
 mod object;
