@@ -2,12 +2,12 @@
 //! pkg/workload, Istio 1.30), except for the token.
 
 use crate::bundle::{Bundle, CLUSTER_ENV, HOSTS, MESH_YAML, ROOT_CERT};
-use crate::environment::{is_variable, lines};
+use crate::environment::{is_variable, lines, takes_over};
 use crate::group::Group;
 use crate::istiod::Istiod;
 use crate::proxy::Proxy;
 use meshcore::selector::Labels;
-use meshcore::{Error, Message, Result, yaml};
+use meshcore::{Error, Message, Result, is_treacherous, yaml};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -75,10 +75,10 @@ pub fn files(
     gateway: IpAddr,
     root: &str,
 ) -> Result<(Bundle, Vec<Message>)> {
+    let mut warnings = leave_out(&mut proxy);
     settle(&mut proxy, machine, istiod);
     let mut variables = proxy.metadata.clone();
     variables.extend(variables_of(machine, &proxy, istiod));
-    let mut warnings = Vec::new();
     variables.retain(|name, _| {
         let is_variable = is_variable(name);
         if !is_variable {
@@ -88,10 +88,15 @@ pub fn files(
         }
         is_variable
     });
-    if let Some((name, _)) = variables.iter().find(|(_, value)| value.contains(['\0', '\n', '\r']))
-    {
-        return Err(Error::data(format!("{name} has the character NUL or a line break")).hint(
-            "no shell can hold NUL; and who reads lines takes the rest for other variables",
+    let mut all = variables.iter().chain(&proxy.metadata);
+    if let Some((name, _)) = all.find(|(_, value)| value.contains(is_treacherous)) {
+        let text = format!(
+            "{name} has a control character (NUL, a line break), or one that changes or hides what \
+             is beside it"
+        );
+        return Err(Error::data(text).hint(
+            "no shell can hold NUL; who reads lines takes the rest for other variables; and nobody \
+             sees the others",
         ));
     }
     let mut bundle = Bundle::default();
@@ -100,6 +105,27 @@ pub fn files(
     bundle.add(HOSTS, format!("{gateway} {}\n", istiod.host()));
     bundle.add(ROOT_CERT, root.to_owned());
     Ok((bundle, warnings))
+}
+
+/// Leaves out of `proxyMetadata` what would run programs on the machine: `cluster.env` is sourced as
+/// root.
+fn leave_out(proxy: &mut Proxy) -> Vec<Message> {
+    let mut warnings = Vec::new();
+    let Proxy { metadata, places, .. } = proxy;
+    metadata.retain(|name, _| {
+        let goes = takes_over(name);
+        if goes {
+            let text = format!(
+                "{CLUSTER_ENV} and {MESH_YAML} are without {name}: it changes which programs the \
+                 machine runs as root, or how"
+            );
+            let place = places.get(name).map_or("", String::as_str);
+            let hint = "take it out of proxyMetadata there, and ask who put it in";
+            warnings.push(Message::new(text).at(place).hint(hint));
+        }
+        !goes
+    });
+    warnings
 }
 
 /// Fills in what the agent and istiod have to know of the machine.

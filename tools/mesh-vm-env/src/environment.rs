@@ -6,6 +6,62 @@ use std::collections::BTreeMap;
 const OF_THE_SHELL: [&str; 9] =
     ["BASHOPTS", "BASH_VERSINFO", "EUID", "IFS", "LINENO", "OPTIND", "PPID", "SHELLOPTS", "UID"];
 
+/// Names that change which programs the machine runs as root, with what flags, or how its shell and
+/// loader work: those that every program heeds, and those that istio-start.sh (Istio 1.30) runs or
+/// puts into a command line as they are.
+const TAKES_OVER: [&str; 42] = [
+    "BASHOPTS",
+    "BASH_ENV",
+    "CDPATH",
+    "CLASSPATH",
+    "ENV",
+    "EXEC_USER",
+    "GCONV_PATH",
+    "GETCONF_DIR",
+    "GLOBIGNORE",
+    "HOME",
+    "HOSTALIASES",
+    "IFS",
+    "ISTIO_AGENT_FLAGS",
+    "ISTIO_BIN_BASE",
+    "ISTIO_CLUSTER_CONFIG",
+    "ISTIO_CUSTOM_IP_TABLES",
+    "ISTIO_INBOUND_INTERCEPTION_MODE",
+    "ISTIO_LOG_DIR",
+    "ISTIO_SIDECAR_CONFIG",
+    "ISTIO_SVC_IP",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LOCALDOMAIN",
+    "LOCPATH",
+    "LOGNAME",
+    "NLSPATH",
+    "NODE_OPTIONS",
+    "PATH",
+    "POD_NAME",
+    "POSIXLY_CORRECT",
+    "PROMPT_COMMAND",
+    "PROXY_CONFIG",
+    "PS4",
+    "RES_OPTIONS",
+    "SHELL",
+    "SHELLOPTS",
+    "TERMINFO",
+    "TERMPATH",
+    "TMPDIR",
+    "TZDIR",
+    "USER",
+    "XTABLES_LIBDIR",
+];
+const TAKES_OVER_AS: [&str; 9] =
+    ["BASH_FUNC_", "DYLD_", "GLIBC_", "LD_", "MALLOC_", "PERL", "PYTHON", "RUBY", "SUDO_"];
+
+/// Whether who sets a variable of this name runs programs on the machine.
+#[must_use]
+pub fn takes_over(name: &str) -> bool {
+    TAKES_OVER.contains(&name) || TAKES_OVER_AS.iter().any(|start| name.starts_with(start))
+}
+
 /// Whether a shell can set a variable of this name to any text.
 #[must_use]
 pub fn is_variable(name: &str) -> bool {
@@ -38,6 +94,16 @@ mod tests {
         }
         for name in ["", "1A", "A-B", "A.B", "A B", "A=B", "A$(x)", "É", "A\n", "UID", "IFS"] {
             assert!(!is_variable(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_takes_a_machine_over_is_known() {
+        for name in ["PATH", "LD_PRELOAD", "BASH_ENV", "EXEC_USER", "PYTHONPATH", "PS4", "HOME"] {
+            assert!(takes_over(name), "{name}");
+        }
+        for name in ["ISTIO_META_DNS_CAPTURE", "A", "PATHS", "OLD_PATH", "PROXY_XDS_VIA_AGENT"] {
+            assert!(!takes_over(name), "{name}");
         }
     }
 

@@ -15,7 +15,7 @@ use crate::token::{self, Wanted};
 use crate::{Args, flags};
 use ipnet::IpNet;
 use meshcore::cluster::RangeKind;
-use meshcore::{Console, DnsLabel, Error, Message, Result, cidr, shell};
+use meshcore::{Console, DnsLabel, Error, Message, Result, cidr, is_secret_key, shell};
 use meshpki::{Certificate, sample};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -203,6 +203,12 @@ impl Maker<'_> {
             Error::data(format!("{place} names no cluster (global.multiCluster.clusterName)"))
                 .hint("--cluster-id does; an istiod without a name calls its cluster Kubernetes")
         })?;
+        if !is_secret_key(&id) {
+            let text = format!("the cluster's ID {id:?} cannot be one");
+            return Err(Error::data(text).hint(
+                "an ID is the key of a Secret: at most 253 letters, digits, '-', '_' and '.'",
+            ));
+        }
         let audience = flags.1.clone().or(injector.audience);
         Ok((id, audience.unwrap_or_else(|| injector::AUDIENCE.to_owned())))
     }

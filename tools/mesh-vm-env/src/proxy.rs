@@ -12,6 +12,8 @@ pub struct Proxy {
     pub settings: Map<String, Value>,
     /// `proxyMetadata`.
     pub metadata: BTreeMap<String, String>,
+    /// Where each of them stands.
+    pub places: BTreeMap<String, String>,
     /// `trustDomain` of the mesh config; empty for istiod's own default.
     pub trust_domain: String,
 }
@@ -33,7 +35,8 @@ impl Proxy {
             Some(Value::Object(settings)) => camel_case(settings),
             Some(_) => return Err(Error::data("defaultConfig is no mapping").at(place)),
         };
-        let mut proxy = Self { settings: Map::new(), metadata: BTreeMap::new(), trust_domain };
+        let (metadata, places) = (BTreeMap::new(), BTreeMap::new());
+        let mut proxy = Self { settings: Map::new(), metadata, places, trust_domain };
         proxy.lay_over(settings, place)?;
         Ok(proxy)
     }
@@ -56,6 +59,7 @@ impl Proxy {
                     let Value::String(text) = value else {
                         return Err(no_text(&format!("proxyMetadata.{key}"), place));
                     };
+                    self.places.insert(key.clone(), place.to_owned());
                     self.metadata.insert(key, text);
                 }
             }

@@ -352,3 +352,13 @@ fn the_checks_can_be_listed() {
     );
     assert_eq!(list(&["-o", "json"]).lines().count(), lines.lines().count());
 }
+
+#[test]
+fn a_variable_that_takes_the_machine_over_is_an_error() {
+    let folder = Folder::current();
+    for name in ["PATH", "LD_PRELOAD", "BASH_ENV", "EXEC_USER", "ISTIO_BIN_BASE"] {
+        folder.write("cluster.env", &format!("{ENV}{name}='/tmp'\n"), 0o644);
+        let says = format!("sets {name}, which changes which programs");
+        folder.check(&[]).code(1).stdout(contains(says).and(contains("MESH0838")));
+    }
+}

@@ -218,3 +218,13 @@ fn the_recipe_of_1_6_takes_ranges_from_records() {
         ran.stderr(contains(message));
     }
 }
+
+#[test]
+fn a_cluster_id_that_is_no_key_of_a_secret_is_refused() {
+    let input = changed(1, "/data/mesh", json!("defaultConfig: {}"));
+    for id in ["\u{202e}x", "a b", "a\u{1b}[31m"] {
+        let args = ["-o", "tar", "--no-token", "--cluster-id", id];
+        let ran = tool(&args).write_stdin(input.as_str()).assert().code(3).stdout("");
+        ran.stderr(contains("cannot be one"));
+    }
+}

@@ -54,6 +54,10 @@ pub const LEAF_CHAIN: Check =
 pub const LEAF_LIFE: Check = Check::error("MESH0836", "a certificate outside of its life");
 pub const KEY: Check = Check::error("MESH0837", "a key that is not the certificate's");
 
+// What a shell makes of cluster.env, too.
+pub const TAKES_OVER: Check =
+    Check::error("MESH0838", "a variable that changes which programs run as root, or how");
+
 /// The whole table, by code.
 pub const ALL: &[Check] = &[
     MISSING,
@@ -92,6 +96,7 @@ pub const ALL: &[Check] = &[
     LEAF_CHAIN,
     LEAF_LIFE,
     KEY,
+    TAKES_OVER,
 ];
 
 /// A check by its code, as `--ignore` names it.

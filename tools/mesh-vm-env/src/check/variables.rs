@@ -4,6 +4,7 @@ use super::assignments::{self, Assignment, Kind};
 use super::report::Report;
 use super::{Recipe, table};
 use crate::bundle::CLUSTER_ENV;
+use crate::environment::takes_over;
 use meshcore::cidr;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -42,6 +43,12 @@ pub fn check(text: &str, recipe: Recipe, report: &mut Report<'_>) -> Variables {
         report.find(check, CLUSTER_ENV, &text, json!({"line": surprise.line}), fix);
     }
     let variables = collect(assignments, report);
+    for name in variables.keys().filter(|name| takes_over(name) && *name != "ISTIO_SVC_IP") {
+        let text =
+            format!("sets {name}, which changes which programs the machine runs as root, or how");
+        let fix = format!("take {name} out, and ask who put it in");
+        report.find(table::TAKES_OVER, CLUSTER_ENV, &text, json!({"variable": name}), &fix);
+    }
     let needed = match recipe {
         Recipe::Current => &NEEDED[..],
         Recipe::Old => &["ISTIO_SERVICE_CIDR"],

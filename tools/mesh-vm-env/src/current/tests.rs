@@ -261,3 +261,30 @@ fn the_probe_is_the_groups_alone() {
     // What the mesh says wins over what would be guessed.
     assert!(files[MESH_YAML].contains("discoveryAddress: a:1\n"), "{}", files[MESH_YAML]);
 }
+
+#[test]
+fn what_runs_programs_on_the_machine_is_left_out() {
+    let mut group = group();
+    group["spec"]["metadata"]["annotations"] =
+        json!({"proxy.istio.io/config": "proxyMetadata: {LD_PRELOAD: /tmp/x.so, A: b}"});
+    let mesh = "defaultConfig: {proxyMetadata: {PATH: /tmp, EXEC_USER: root, IFS: x, \
+        ISTIO_AGENT_FLAGS: '; reboot', POD_NAME: '$(reboot)', PYTHONPATH: /tmp}}";
+    let (files, warnings) = Case { group, mesh, ..Case::default() }.files();
+    let texts: Vec<&str> = warnings.iter().map(Message::text).collect();
+    for (place, name) in [
+        ("group", "LD_PRELOAD"),
+        ("map", "PATH"),
+        ("map", "EXEC_USER"),
+        ("map", "IFS"),
+        ("map", "ISTIO_AGENT_FLAGS"),
+        ("map", "POD_NAME"),
+        ("map", "PYTHONPATH"),
+    ] {
+        let start = format!("{place}: cluster.env and mesh.yaml are without {name}: ");
+        assert!(texts.iter().any(|text| text.starts_with(&start)), "{name}: {texts:?}");
+        let has = |line: &str| line.trim_start().starts_with(&format!("{name}="));
+        assert!(!files[CLUSTER_ENV].lines().any(has), "{name}: {}", files[CLUSTER_ENV]);
+        assert!(!files[MESH_YAML].contains(&format!(" {name}:")), "{name}: {}", files[MESH_YAML]);
+    }
+    assert!(files[CLUSTER_ENV].contains("A='b'\n"), "{}", files[CLUSTER_ENV]);
+}
