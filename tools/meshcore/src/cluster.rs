@@ -13,6 +13,7 @@ mod merge;
 mod plain;
 mod read;
 mod subnet;
+mod text;
 mod write;
 
 pub use kubeconfig::{Kubeconfig, NamedCluster, NamedContext};
@@ -40,9 +41,10 @@ pub enum Kind {
     Cluster,
 }
 
-/// Everything known of one cluster; never a credential. Only `name` is always there.
+/// Everything known of one cluster; never a credential. Only `name` is always there. One that is
+/// read has no NUL in its texts (`text`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Cluster {
     /// `meshutils/v1alpha1`.
     pub api_version: ApiVersion,

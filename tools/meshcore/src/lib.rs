@@ -35,7 +35,7 @@ pub use error::{Error, Exit, Result};
 pub use istio::IstioVersion;
 pub use name::{
     ApiVersion, DnsLabel, Kind, Network, ObjectName, is_api_word, is_qualified_name, is_secret_key,
-    object_name, object_namespace,
+    object_name, object_namespace, optional_without_nul, without_nul,
 };
 pub use output::{Outcome, Verdict, json_lines};
 pub use server::Server;

@@ -131,6 +131,25 @@ pub fn object_namespace<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Str
     }
 }
 
+/// A text that becomes a name in a command: without NUL, which shells drop, so that the name would
+/// be another one.
+pub fn without_nul<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.contains('\0') {
+        return Err(D::Error::custom("it has the character NUL, which no command can hold"));
+    }
+    Ok(text)
+}
+
+/// The same for a text that may be left out.
+pub fn optional_without_nul<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text(#[serde(deserialize_with = "without_nul")] String);
+    Ok(Option::<Text>::deserialize(from)?.map(|Text(text)| text))
+}
+
 impl ObjectName {
     /// Checks a name; the error is a whole sentence.
     pub fn parse(text: &str) -> Result<Self, String> {

@@ -21,14 +21,22 @@ const OF_ANY_TEXT: [&str; 13] = [
     "-n",
 ];
 
+/// What stands for a command with a word that no shell can hold: shells drop the character, and the
+/// word would be another one. Records and captures with such names are refused where they are read,
+/// so hardly anybody sees it.
+const NO_COMMAND: &str = "false 'a name in this command has the character NUL'";
+
 /// Joins words into a line for `sh`, quoting what the shell could take for something else. The
-/// value of a flag is never taken for another flag.
+/// value of a flag is never taken for another flag. With NUL in a word it is a line that fails.
 #[must_use]
 pub fn command_line<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
     let mut line: Vec<String> = Vec::new();
     let mut flag = None;
     for word in words {
         let word = word.as_ref();
+        if word.contains('\0') {
+            return NO_COMMAND.to_owned();
+        }
         match flag.take() {
             Some(flag) if could_be_flag(word) => {
                 line.pop();
@@ -163,6 +171,18 @@ mod tests {
     fn a_backslash_is_not_left_to_fish() {
         let line = command_line([r"x\';touch PWND;\'", r"a\nb\\", r"\", "%self", "a^b"]);
         assert_eq!(line, r"'x'\\\'';touch PWND;'\\\' 'a\nb'\\\\ \\ '%self' 'a^b'");
+    }
+
+    #[test]
+    fn a_word_with_nul_makes_no_command() {
+        for words in [["kubectl", "--context", "prod\0"], ["\0", "", ""], ["rm", "-n", "\0-x"]] {
+            let line = command_line(words);
+            assert_eq!(line, NO_COMMAND, "{words:?}");
+            for mut shell in shells() {
+                let output = shell.arg(&line).output().unwrap();
+                assert_eq!(output.status.code(), Some(1), "{output:?}");
+            }
+        }
     }
 
     /// The shells that this machine has, each without its user's settings.

@@ -2,8 +2,9 @@
 //! even read.
 
 use super::{Cluster, Endpoint, EndpointKind, Provider};
-use crate::Address;
+use crate::{Address, without_nul};
 use serde::{Deserialize, Deserializer};
+use std::collections::{HashMap, HashSet};
 
 /// A kubeconfig (`kind: Config`), without its users.
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +21,7 @@ pub struct Kubeconfig {
 #[derive(Debug, Clone, Deserialize)]
 pub struct NamedCluster {
     /// What contexts call it.
+    #[serde(deserialize_with = "without_nul")]
     pub name: String,
     cluster: ClusterEntry,
 }
@@ -36,6 +38,7 @@ struct ClusterEntry {
 #[derive(Debug, Clone, Deserialize)]
 pub struct NamedContext {
     /// What the user calls it.
+    #[serde(deserialize_with = "without_nul")]
     pub name: String,
     context: ContextEntry,
 }
@@ -57,49 +60,48 @@ impl Kubeconfig {
     /// Adds what `other` names and `self` does not: of two entries with one name the first
     /// file's counts, as kubectl reads a `KUBECONFIG` list.
     pub fn merge(&mut self, other: Self) {
-        for cluster in other.clusters {
-            if !self.clusters.iter().any(|known| known.name == cluster.name) {
-                self.clusters.push(cluster);
-            }
-        }
-        for context in other.contexts {
-            if !self.contexts.iter().any(|known| known.name == context.name) {
-                self.contexts.push(context);
-            }
-        }
+        add_new(&mut self.clusters, other.clusters, |cluster| &cluster.name);
+        add_new(&mut self.contexts, other.contexts, |context| &context.name);
     }
 
     /// A record for each context; `file` is where the contexts stand, if that is worth saying.
     #[must_use]
     pub fn clusters(&self, file: Option<&str>) -> Vec<Cluster> {
-        self.contexts.iter().map(|context| self.record(context, file)).collect()
+        // Of two with one name the first counts.
+        let clusters: HashMap<&str, &NamedCluster> =
+            self.clusters.iter().rev().map(|cluster| (cluster.name.as_str(), cluster)).collect();
+        let entry = |context: &NamedContext| clusters.get(&*context.context.cluster).copied();
+        self.contexts.iter().map(|context| record(context, entry(context), file)).collect()
     }
+}
 
-    fn record(&self, context: &NamedContext, file: Option<&str>) -> Cluster {
-        let entry = self.clusters.iter().find(|cluster| cluster.name == context.context.cluster);
-        let mut record = Cluster {
-            name: context.name.clone(),
-            context: Some(context.name.clone()),
-            kubeconfig: file.map(str::to_owned),
-            ..Cluster::default()
-        };
-        // A renamed context's cluster entry keeps the name that gcloud gave it.
-        let named = gke_context(&context.name).or_else(|| gke_context(&context.context.cluster));
-        if let Some((project, location, name)) = named {
-            record.name = name.to_owned();
-            record.provider = Some(Provider::Gke);
-            record.project = Some(project.to_owned());
-            record.location = Some(location.to_owned());
-        }
-        record.endpoints.extend(entry.filter(|e| !e.cluster.server.is_empty()).map(|entry| {
-            Endpoint {
-                url: Address::of(&entry.cluster.server).into_string(),
-                kind: endpoint_kind(&entry.cluster.server),
-                ca_data: entry.cluster.certificate_authority_data.clone(),
-            }
-        }));
-        record
+fn record(context: &NamedContext, entry: Option<&NamedCluster>, file: Option<&str>) -> Cluster {
+    let mut record = Cluster {
+        name: context.name.clone(),
+        context: Some(context.name.clone()),
+        kubeconfig: file.map(str::to_owned),
+        ..Cluster::default()
+    };
+    // A renamed context's cluster entry keeps the name that gcloud gave it.
+    let named = gke_context(&context.name).or_else(|| gke_context(&context.context.cluster));
+    if let Some((project, location, name)) = named {
+        record.name = name.to_owned();
+        record.provider = Some(Provider::Gke);
+        record.project = Some(project.to_owned());
+        record.location = Some(location.to_owned());
     }
+    record.endpoints.extend(entry.filter(|e| !e.cluster.server.is_empty()).map(|entry| Endpoint {
+        url: Address::of(&entry.cluster.server).into_string(),
+        kind: endpoint_kind(&entry.cluster.server),
+        ca_data: entry.cluster.certificate_authority_data.clone(),
+    }));
+    record
+}
+
+/// Adds those whose names are not there before.
+fn add_new<T>(into: &mut Vec<T>, from: Vec<T>, name: fn(&T) -> &String) {
+    let mut known: HashSet<String> = into.iter().map(|entry| name(entry).clone()).collect();
+    into.extend(from.into_iter().filter(|entry| known.insert(name(entry).clone())));
 }
 
 /// `gke_PROJECT_LOCATION_NAME`, as `gcloud container clusters get-credentials` names contexts.
@@ -196,6 +198,28 @@ mod tests {
     fn an_empty_kubeconfig_has_no_clusters() {
         let empty = json!({"kind": "Config", "clusters": null, "contexts": null, "users": null});
         assert!(serde_json::from_value::<Kubeconfig>(empty).unwrap().clusters(None).is_empty());
+    }
+
+    #[test]
+    fn many_contexts_cost_no_more_than_their_number() {
+        let many = || {
+            let names = || (0..20_000).map(|i| format!("c{i}"));
+            let clusters: Vec<_> = names()
+                .map(|name| json!({"name": name, "cluster": {"server": "https://1"}}))
+                .collect();
+            let contexts: Vec<_> = names()
+                .map(|name| json!({"name": name, "context": {"cluster": name, "user": "u"}}))
+                .collect();
+            let all = json!({"kind": "Config", "clusters": clusters, "contexts": contexts});
+            serde_json::from_value::<Kubeconfig>(all).unwrap()
+        };
+        let (mut first, second) = (many(), many());
+        let began = std::time::Instant::now();
+        first.merge(second);
+        let records = first.clusters(None);
+        assert_eq!(records.len(), 20_000);
+        assert!(records.iter().all(|record| record.endpoints.len() == 1));
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub fn read_with(
                 continue;
             }
         };
+        // Of records, this is known; what clouds print is not checked before.
+        cluster.refuse_nul().map_err(|text| Error::data(text).at(&place))?;
         all.warnings.extend(warning.map(|text| Message::new(text).at(place)));
         all.clusters.push(cluster);
     }
