@@ -20,7 +20,7 @@ mod hold;
 mod place;
 
 use crate::{Error, Result};
-pub use place::out;
+pub use place::{out, refuse_strangers};
 
 use hold::Hold;
 use std::collections::BTreeSet;
@@ -28,6 +28,15 @@ use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether anything was put in its place.
+static HAS_WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether files of this run are in their places, whatever becomes of its output.
+pub(crate) fn has_written() -> bool {
+    HAS_WRITTEN.load(Ordering::Relaxed)
+}
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,6 +184,7 @@ impl Stage {
         let places = self.waiting.iter().map(|waiting| &waiting.place).chain(&self.made);
         places.map(|place| parent(place)).collect::<BTreeSet<_>>().into_iter().for_each(sync);
         self.made.clear();
+        HAS_WRITTEN.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -278,6 +288,10 @@ fn remove(path: &Path) {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
+    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) {
+        let text = "is there already: another run may have just made it";
+        return Error::data(text).at(path.display()).hint("nothing was written: run it again");
+    }
     Error::data(error.to_string()).at(path.display()).hint("nothing was written")
 }
 

@@ -344,7 +344,7 @@ mod tests {
         }
         assert!(source("[[[{}]]]").documents().is_ok());
         let message = message("[[[[{}]]]]");
-        assert_eq!(message, "stdin: document 1: has lists in lists in lists");
+        assert_eq!(message, "stdin: document 1: is nested too deeply (more than 3 levels)");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a tool says on standard output: complete, or not at all.
 
-use crate::{Error, Result, console};
+use crate::{Error, Result, console, folder};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use serde::Serialize;
 use std::io::{self, Write as _};
@@ -98,7 +98,17 @@ pub(crate) fn write_stdout(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Error::data(format!("standard output: {error}"))),
+        result => result.map_err(|error| {
+            let error = Error::data(format!("standard output: {error}"));
+            if folder::has_written() {
+                error.hint(
+                    "the files are written, and whole; only what is printed is missing: run it \
+                     again for that (with --force, where it keeps files)",
+                )
+            } else {
+                error
+            }
+        }),
     }
 }
 

@@ -28,8 +28,26 @@ pub fn out(path: &Path) -> Result<PathBuf> {
 pub fn refuse_others(place: &Path) -> Result<()> {
     match fs::symlink_metadata(place) {
         Ok(found) if !found.is_file() && !found.is_symlink() => {
-            let text = "is not a regular file, so it cannot be replaced";
+            let text = if found.is_dir() {
+                "is a folder, so it cannot be replaced: name a file in it"
+            } else {
+                "is not a regular file, so it cannot be replaced"
+            };
             Err(Error::data(text).at(place.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a folder that belongs to neither the user nor root: whoever owns it can put other files
+/// into it at any time. One that is not there is nobody's.
+pub fn refuse_strangers(folder: &Path) -> Result<()> {
+    match fs::metadata(folder) {
+        Ok(found) if found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw() => {
+            let text = format!("belongs to another user (UID {})", found.uid());
+            Err(Error::data(text)
+                .at(folder.display())
+                .hint("nothing was written: name a folder of your own"))
         }
         _ => Ok(()),
     }
@@ -109,7 +127,7 @@ mod tests {
         assert_eq!(out(&dir.join("folder/new")).unwrap(), dir.join("sub/new"));
         assert!(refusal(&dir.join("circle")).contains("in a circle"));
         assert!(refusal(&dir.join("nowhere/new")).contains("No such file"));
-        assert!(refusal(&dir.join("folder")).contains("is not a regular file"));
+        assert!(refusal(&dir.join("folder")).contains("is a folder"));
         let _socket = UnixListener::bind(dir.join("socket")).unwrap();
         assert!(refusal(&dir.join("socket")).contains("is not a regular file"));
     }

@@ -62,7 +62,7 @@ fn what_is_there_stays_unless_it_is_to_be_replaced() {
     for target in [elsewhere.as_path(), Path::new("nowhere")] {
         symlink(target, folder.join("root-cert.pem")).unwrap();
         let error = write(&folder, &two("one"), Existing::Keep).unwrap_err();
-        assert!(text(&error).contains("root-cert.pem: File exists"), "{error:?}");
+        assert!(text(&error).contains("root-cert.pem: is there already"), "{error:?}");
         assert_eq!(names(&folder), ["root-cert.pem"]);
         // A link is replaced and not followed.
         write(&folder, &two("one"), Existing::Replace).unwrap();

@@ -106,7 +106,9 @@ pub(super) fn flatten<'a>(
     };
     let lists = place[whole.len()..].matches('[').count();
     if lists >= MAX_LISTS {
-        return Err(Error::data("has lists in lists in lists").at(whole));
+        return Err(Error::data(format!("is nested too deeply (more than {MAX_LISTS} levels)"))
+            .at(whole)
+            .hint("give the objects, or one list of them"));
     }
     let colon = if lists == 0 { ": " } else { "" };
     flatten_items(whole, &format!("{place}{colon}{path}"), items, documents)
