@@ -50,14 +50,48 @@ fn authorized(mesh: &Mesh) -> Vec<Finding> {
         // What does not fit into the list cannot be added to it.
         let is_full = findings.iter().any(|finding| finding.code == check::TOO_MANY.code);
         let findings = findings.into_iter();
-        let findings = findings.filter(|f| !is_full || f.code != check::NOT_LET_IN.code);
-        found.extend(findings.map(|mut finding| {
+        let (kept_out, mut findings): (Vec<_>, Vec<_>) =
+            findings.partition(|finding| finding.code == check::NOT_LET_IN.code);
+        findings.splice(..0, as_one(kept_out, name).filter(|_| !is_full));
+        let is_command = |fix: &str| fix.starts_with("gcloud ");
+        found.extend(findings.into_iter().map(|mut finding| {
+            if !is_command(&finding.fix) {
+                finding.message = format!("{}: {}", finding.message, finding.fix);
+                finding.fix.clear();
+            }
             finding.object.clone_from(name);
             finding.evidence["cluster"] = json!(name);
             finding
         }));
     }
     found
+}
+
+/// How many peers a finding names.
+const NAMED: usize = 10;
+
+/// One finding of those that have one fix: with a fix of each of its peers, a cluster of a large mesh
+/// would have thousands of lines.
+fn as_one(findings: Vec<Finding>, name: &str) -> Option<Finding> {
+    let count = findings.len();
+    let peers: BTreeSet<String> = findings
+        .iter()
+        .filter_map(|finding| Some(finding.evidence["peer"].as_str()?.to_owned()))
+        .collect();
+    let mut finding = findings.into_iter().next()?;
+    if count > 1 {
+        let named: Vec<&str> = peers.iter().take(NAMED).map(String::as_str).collect();
+        let more = match peers.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        finding.message = format!(
+            "cluster {name} does not let in {count} ranges of other clusters: {}{more}",
+            named.join(", ")
+        );
+        finding.evidence = json!({"ranges": count, "peers": named, "peerCount": peers.len()});
+    }
+    Some(finding)
 }
 
 fn nets(site: &Cluster, kind: RangeKind) -> BTreeSet<IpNet> {
@@ -88,19 +122,22 @@ fn of_nodes(mesh: &Mesh, member: &Member, existing: &[Existing]) -> Result<Vec<F
         }
     }
     let name = format!("istio-multicluster-pods-{}", member.name());
-    if let Some(fix) = nodes.opening(&name, &["tcp"], &Allow::GUIDES, sources)? {
-        let text = format!("no firewall rule lets pods of {} reach its nodes", peers.join(", "));
+    if let Some((fix, but)) = nodes.opening(&name, &["tcp"], &Allow::GUIDES, sources)? {
+        let peers_named = peers.join(", ");
+        let text = format!("no firewall rule lets pods of {peers_named} reach its nodes{but}");
         let evidence = json!({"peers": peers, "nodeTags": own.node_tags});
         found.push(member.finding(&check::PODS, None, &text, evidence, fix));
     }
     let webhook: Allow = "tcp:15017".parse().map_err(Error::data)?;
     let masters = nets(&own, RangeKind::ControlPlane);
     let name = format!("istio-webhook-{}", member.name());
-    if let Some(fix) = nodes.opening(&name, &["tcp:15017"], &[webhook], masters)? {
-        let text = "no firewall rule lets its private control plane reach istiod's webhook, port \
-                    15017 of its nodes";
+    if let Some((fix, but)) = nodes.opening(&name, &["tcp:15017"], &[webhook], masters)? {
+        let text = format!(
+            "no firewall rule lets its private control plane reach istiod's webhook, port 15017 of \
+             its nodes{but}"
+        );
         let evidence = json!({"nodeTags": own.node_tags});
-        found.push(member.finding(&check::WEBHOOK, None, text, evidence, fix));
+        found.push(member.finding(&check::WEBHOOK, None, &text, evidence, fix));
     }
     Ok(found)
 }
@@ -113,14 +150,15 @@ struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
-    /// The command that lets these sources in with `wide`, if they are not let in with `needed`.
+    /// The command that lets these sources in with `wide`, if they are not let in with `needed`, and
+    /// why there is none.
     fn opening(
         &self,
         name: &str,
         needed: &[&str],
         wide: &[Allow],
         sources: BTreeSet<IpNet>,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<(String, String)>> {
         let Ok(name) = name.parse::<ResourceName>() else { return Ok(None) };
         if sources.is_empty() {
             return Ok(None);
@@ -140,13 +178,38 @@ impl Nodes<'_> {
             return Ok(None);
         }
         if let Err(strangers) = cidr::refuse_wide(&sources, &[]) {
-            return Ok(Some(strangers.message().text().to_owned()));
+            return Ok(Some((String::new(), format!(": {}", strangers.message().text()))));
         }
         let wide = [opening(wide)];
         let wanted = rules(&wide, &self.targets, PRIORITY, LIMITS)?;
         let steps = difference(wanted, &wide, self.existing.to_vec(), &self.network)?.steps;
         let vpc = Vpc { network: self.network.clone() };
         let line = |step: &Step| vpc.gcloud(step).trim_end().to_owned();
-        Ok(Some(crate::command::then(steps.iter().map(line))))
+        Ok(Some((crate::command::then(steps.iter().map(line)), String::new())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshcore::finding::Severity;
+
+    #[test]
+    fn a_cluster_of_many_peers_has_one_finding() {
+        let one = |peer: usize| Finding {
+            code: check::NOT_LET_IN.code,
+            severity: Severity::Error,
+            object: "a".to_owned(),
+            message: format!("cluster a does not let in c{peer}"),
+            evidence: json!({"peer": format!("c{peer:03}")}),
+            fix: "gcloud container clusters update a".to_owned(),
+        };
+        assert_eq!(as_one(Vec::new(), "a"), None);
+        assert_eq!(as_one(vec![one(1)], "a"), Some(one(1)));
+        let all = as_one((0..200).map(one).collect(), "a").unwrap();
+        assert!(all.message.ends_with("c008, c009 and 190 more"), "{}", all.message);
+        assert_eq!(all.evidence["peerCount"], 200);
+        assert_eq!(all.evidence["peers"].as_array().unwrap().len(), NAMED);
+        assert_eq!(all.fix, one(1).fix);
     }
 }

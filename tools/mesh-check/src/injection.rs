@@ -105,7 +105,7 @@ impl Cluster<'_> {
                 );
                 let fix = match choices(&self.state.injectors).first() {
                     Some(choice) => relabel(choice.as_deref()),
-                    None => "install a control plane in the cluster".to_owned(),
+                    None => self.way.run("istioctl", ["install", "-y"]),
                 };
                 Some(self.finding(&check::UNSERVED, ("Namespace", name), &text, evidence, fix))
             }

@@ -33,7 +33,7 @@ pub fn answer(call: Call<Args>, console: &Console) -> Result<Outcome> {
         return Err(Error::data("there are no items to check").at("stdin"));
     }
     let text = json_lines(list.items());
-    let namespace = args.istio_namespace.as_deref();
+    let namespace = args.istio_namespace.as_ref().map(meshcore::DnsLabel::as_str);
     let (mesh, warnings) = read::read(Feed::Text(cluster, &text), &args.clusters, namespace, None)?;
     let existing = read::firewall_rules(&args.firewall_rules)?;
     let found = findings(&mesh, existing.as_deref(), args.judging()?)?;

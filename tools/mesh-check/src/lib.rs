@@ -42,7 +42,7 @@ use jiff::{SignedDuration, Timestamp};
 use member::Mesh;
 use mesh_firewall::Existing;
 use meshcore::finding::{Finding, Severity};
-use meshcore::{Console, Error, Outcome, Result};
+use meshcore::{Console, DnsLabel, Error, Outcome, Result};
 use read::Feed;
 use report::{Choice, Form};
 use std::path::PathBuf;
@@ -78,8 +78,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     firewall_rules: Vec<PathBuf>,
     /// Namespace of Istio, where the input does not tell it [default: istio-system]
-    #[arg(long, value_name = "NAMESPACE")]
-    istio_namespace: Option<String>,
+    #[arg(long, value_name = "NAMESPACE", value_parser = DnsLabel::parse)]
+    istio_namespace: Option<DnsLabel>,
     /// Check these alone
     #[arg(long, value_name = "CODE,...", value_delimiter = ',', value_parser = table::by_code)]
     only: Vec<&'static Check>,
@@ -146,7 +146,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     let judging = args.judging()?;
     let question = args.question()?;
     let asked = question.as_ref().map(|question| &question.service);
-    let namespace = args.istio_namespace.as_deref();
+    let namespace = args.istio_namespace.as_ref().map(DnsLabel::as_str);
     let feed = Feed::Input(&args.input);
     let (mesh, warnings) = read::read(feed, &args.clusters, namespace, asked)?;
     for warning in &warnings {

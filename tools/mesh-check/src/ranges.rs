@@ -52,7 +52,7 @@ fn of_network(network: Option<&str>, members: &[(&Member, Cluster)]) -> Result<V
         let finding = if a == b {
             let text = format!("its {one} overlaps its {other}");
             let fix = "mesh-cidrs --free 20 --within 10.0.0.0/8 -f RECORDS # and make the cluster \
-                       anew with this range of services";
+                       again with this range of services";
             member.finding(&check::OWN_SERVICES, None, &text, evidence, fix.to_owned())
         } else {
             let text = format!("in one network, {one} overlaps {other}");

@@ -29,7 +29,7 @@ pub fn text(findings: &[Finding]) -> String {
             json!({
                 "ruleId": finding.code,
                 "level": level(finding.severity),
-                "message": {"text": format!("{}\nfix: {}", finding.message, finding.fix)},
+                "message": {"text": with_fix(finding)},
                 "locations": [{"logicalLocations": [{"fullyQualifiedName": finding.object}]}],
                 "partialFingerprints": {"object/v1": format!("{} {}", finding.code, finding.object)},
                 "properties": {"evidence": finding.evidence, "fix": finding.fix},
@@ -49,6 +49,13 @@ pub fn text(findings: &[Finding]) -> String {
         }],
     });
     format!("{report:#}\n")
+}
+
+fn with_fix(finding: &Finding) -> String {
+    if finding.fix.is_empty() {
+        return finding.message.clone();
+    }
+    format!("{}\nfix: {}", finding.message, finding.fix)
 }
 
 fn level(severity: Severity) -> &'static str {

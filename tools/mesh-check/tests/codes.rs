@@ -76,6 +76,43 @@ fn a_mesh_that_is_broken_in_one_way_has_that_finding_alone() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What a fix begins with: a program, or a loop of the shell.
+const COMMANDS: [&str; 9] = [
+    "KUBECONFIG=",
+    "chronyc ",
+    "for ",
+    "gcloud ",
+    "helm ",
+    "istioctl ",
+    "kubectl ",
+    "mesh-",
+    "printf ",
+];
+
+#[test]
+fn a_fix_is_a_command_or_nothing() {
+    let mut wrong = BTreeSet::new();
+    for (_, break_it) in cases() {
+        let mut mesh = Mesh::healthy();
+        break_it(&mut mesh);
+        for finding in findings(&mesh, &[]) {
+            let fix = finding["fix"].as_str().expect("text").to_owned();
+            if !fix.is_empty() && !COMMANDS.iter().any(|start| fix.starts_with(start)) {
+                wrong.insert(format!("{}: {fix}", finding["code"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // With no control plane to choose from.
+    let mut mesh = Mesh::healthy();
+    mesh.remove("cluster1", "MutatingWebhookConfiguration", "istio-sidecar-injector");
+    let unserved = findings(&mesh, &["--only", "MESH0712"]);
+    assert!(!unserved.is_empty());
+    for finding in &unserved {
+        assert!(!finding["fix"].as_str().expect("text").starts_with("install"), "{finding}");
+    }
+}
+
 /// A finding of --why in a mesh that is broken in one way.
 fn why(mesh: &Mesh, question: [&str; 3]) -> Vec<Value> {
     let args = [&["--why"], &question[..]].concat();
