@@ -117,6 +117,11 @@ pub fn read_file(path: &Path) -> Result<Option<Zeroizing<String>>> {
         // What is no text is no PEM, and is told as that.
         Ok(bytes) => Ok(Some(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(Error::data("is in no folder: what has its name is a file, or a link to one")
+                .at(path.display())
+                .hint("nothing was written: name another place"))
+        }
         Err(error) => Err(Error::data(error.to_string()).at(path.display())),
     }
 }

@@ -1,7 +1,7 @@
 //! The clusters that are to get a CA.
 
 use meshcore::cluster::Cluster;
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, is_treacherous};
 use std::collections::BTreeMap;
 
 /// A cluster that gets an intermediate.
@@ -67,8 +67,8 @@ fn fault(id: &str) -> Option<&'static str> {
         Some("has a slash: rename the context, or give the record an id")
     } else if id.starts_with('.') {
         Some("begins with a dot: a hidden folder")
-    } else if id.chars().any(char::is_control) {
-        Some("has a control character")
+    } else if id.contains(is_treacherous) {
+        Some("has a control character, or one that changes or hides what is beside it")
     } else {
         None
     }
@@ -81,6 +81,13 @@ mod tests {
 
     fn record(name: &str, id: Option<&str>) -> Cluster {
         Cluster { name: name.into(), id: id.map(str::to_owned), ..Cluster::default() }
+    }
+
+    #[test]
+    fn an_id_that_hides_something_is_refused() {
+        for id in ["\u{202e}x", "a\u{1b}", "a\u{200b}"] {
+            assert!(of_names(&[id.to_owned()]).is_err(), "{id:?}");
+        }
     }
 
     #[test]

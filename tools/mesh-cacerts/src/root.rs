@@ -20,6 +20,7 @@ pub struct RootDir(pub PathBuf);
 impl RootDir {
     /// The root's certificate, if the folder has one; its key may be elsewhere.
     pub fn certificate(&self, now: i64) -> Result<Option<Certificate>> {
+        meshcore::folder::refuse_strangers(&self.0)?;
         let path = self.0.join(CERTIFICATE);
         let at = path.display();
         let Some(text) = read_file(&path)? else {
@@ -142,6 +143,15 @@ mod tests {
         assert_eq!(signer.certificate(), &root.certificate(NOW).unwrap().unwrap());
         let mode = std::fs::metadata(root.path().join(KEY)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        let (_dir, root) = made(&quick());
+        // Only root can give a folder away.
+        if std::os::unix::fs::chown(root.path(), Some(65_534), None).is_ok() {
+            assert!(error(&root, NOW).ends_with("belongs to another user (UID 65534)"));
+        }
     }
 
     #[test]
