@@ -2,6 +2,7 @@
 
 use crate::{Allow, Network, Protocol, Rule, Targets};
 use ipnet::IpNet;
+use meshcore::DnsLabel;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -86,6 +87,10 @@ impl TryFrom<Resource> for Existing {
 
     fn try_from(resource: Resource) -> Result<Self, String> {
         let rule = |reason: &str| format!("rule {}: {reason}", resource.name);
+        // Commands have it as a word of its own.
+        if DnsLabel::parse(&resource.name).is_err() {
+            return Err(format!("{:?} is not the name of a rule", resource.name));
+        }
         let allows = |lists: &[Protocols]| {
             let mut all = BTreeSet::new();
             for Protocols { protocol, ports } in lists {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use meshcore::input::null_as_default;
 use meshcore::jwt::JwtClaims;
 use meshcore::selector::Labels;
-use meshcore::{object_name, object_namespace};
+use meshcore::{Kind, object_name, object_namespace};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::HashSet;
@@ -96,7 +96,8 @@ pub(crate) struct RawMeta {
 /// Who made an object.
 #[derive(Deserialize)]
 pub(crate) struct RawOwner {
-    pub kind: String,
+    pub kind: Kind,
+    #[serde(deserialize_with = "object_name")]
     pub name: String,
     #[serde(default)]
     pub controller: Option<bool>,

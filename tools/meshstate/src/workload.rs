@@ -311,12 +311,12 @@ fn injected_by(metadata: &RawMeta) -> Option<String> {
 fn owner(metadata: &RawMeta) -> Option<(&str, &str)> {
     let is_controller = |owner: &&RawOwner| owner.controller == Some(true);
     let owner = metadata.owner_references.iter().find(is_controller)?;
-    if owner.kind == "ReplicaSet"
+    if owner.kind.as_str() == "ReplicaSet"
         && let Some(hash) = metadata.labels.get("pod-template-hash")
         && let Some(deployment) = owner.name.strip_suffix(hash.as_str())
         && let Some(deployment) = deployment.strip_suffix('-')
     {
         return Some(("Deployment", deployment));
     }
-    Some((&owner.kind, &owner.name))
+    Some((owner.kind.as_str(), &owner.name))
 }
