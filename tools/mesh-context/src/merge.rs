@@ -2,7 +2,8 @@
 
 use crate::config::{Kubeconfig, Named};
 use meshcore::Message;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A kubeconfig and where it was read.
 pub struct Origin {
@@ -24,13 +25,13 @@ pub fn merge(origins: Vec<Origin>) -> (Kubeconfig, Vec<Message>) {
     let all = |names: fn(&Kubeconfig) -> Vec<String>| -> BTreeSet<String> {
         origins.iter().flat_map(|origin| names(&origin.config)).collect()
     };
-    let clusters = all(|config| names(&config.clusters));
-    let users = all(|config| names(&config.users));
-    let contexts = all(|config| names(&config.contexts));
+    let mut clusters = Known::new(all(|config| names(&config.clusters)));
+    let mut users = Known::new(all(|config| names(&config.users)));
+    let mut contexts = Known::new(all(|config| names(&config.contexts)));
     let mut first_at: BTreeMap<String, String> = BTreeMap::new();
     for Origin { place, config } in origins {
-        let new_clusters = add_all(&mut merged.clusters, config.clusters, &clusters);
-        let new_users = add_all(&mut merged.users, config.users, &users);
+        let new_clusters = clusters.add_all(&mut merged.clusters, config.clusters);
+        let new_users = users.add_all(&mut merged.users, config.users);
         let follow = |name: &mut String, new: &BTreeMap<String, String>| {
             // A name that its own kubeconfig does not explain may be another's.
             if let Some(new) = new.get(name) {
@@ -42,7 +43,7 @@ pub fn merge(origins: Vec<Origin>) -> (Kubeconfig, Vec<Message>) {
             follow(&mut context.entry.context.cluster, &new_clusters);
             follow(&mut context.entry.context.user, &new_users);
         }
-        let new_contexts = add_all(&mut merged.contexts, own, &contexts);
+        let new_contexts = contexts.add_all(&mut merged.contexts, own);
         for (old, new) in &new_contexts {
             let first = first_at.entry(old.clone()).or_insert_with(|| place.clone());
             if old != new {
@@ -68,34 +69,75 @@ fn names<T>(entries: &[Named<T>]) -> Vec<String> {
     entries.iter().map(|entry| entry.name.clone()).collect()
 }
 
-/// Adds entries and tells the new name of each. Invented names are not among the `given` ones.
-fn add_all<T: PartialEq>(
-    into: &mut Vec<Named<T>>,
-    from: Vec<Named<T>>,
-    given: &BTreeSet<String>,
-) -> BTreeMap<String, String> {
-    let mut places: HashMap<String, usize> =
-        into.iter().enumerate().map(|(place, known)| (known.name.clone(), place)).collect();
-    let mut new_names = BTreeMap::new();
-    for mut new in from {
-        let old_name = new.name.clone();
-        let mut number = 1;
-        let is_known = loop {
-            match places.get(&new.name).map(|&place| &into[place]) {
-                Some(known) if known.entry == new.entry => break true,
-                None if number == 1 || !given.contains(&new.name) => break false,
-                _ => {}
+/// What is known of one list of entries, so that a name is found without a search.
+struct Known {
+    /// Names that the kubeconfigs have; invented ones are not among them.
+    given: BTreeSet<String>,
+    names: HashSet<String>,
+    /// The number of each entry by the name without it, and by its content.
+    numbers: HashMap<(String, String), usize>,
+    /// The first number of each name that may be free.
+    free: HashMap<String, usize>,
+}
+
+impl Known {
+    fn new(given: BTreeSet<String>) -> Self {
+        let (names, numbers, free) = (HashSet::new(), HashMap::new(), HashMap::new());
+        Self { given, names, numbers, free }
+    }
+
+    /// Adds entries and gives the new name of each.
+    fn add_all<T: Serialize>(
+        &mut self,
+        into: &mut Vec<Named<T>>,
+        from: Vec<Named<T>>,
+    ) -> BTreeMap<String, String> {
+        let mut new_names = BTreeMap::new();
+        for mut new in from {
+            let old_name = new.name.clone();
+            let content = serde_json::to_string(&new.entry).expect("it was read from JSON");
+            let free = self.first_free(&old_name);
+            let key = (old_name, content);
+            let known = self.numbers.get(&key).copied().filter(|&number| number < free);
+            let (old_name, content) = key;
+            new.name = numbered(&old_name, known.unwrap_or(free));
+            new_names.insert(old_name, new.name.clone());
+            if known.is_none() {
+                self.add(&new.name, content);
+                into.push(new);
+            }
+        }
+        new_names
+    }
+
+    fn first_free(&mut self, name: &str) -> usize {
+        let mut number = self.free.get(name).copied().unwrap_or(1);
+        loop {
+            let new = numbered(name, number);
+            if !self.names.contains(&new) && (number == 1 || !self.given.contains(&new)) {
+                break;
             }
             number += 1;
-            new.name = format!("{old_name}-{number}");
-        };
-        new_names.insert(old_name, new.name.clone());
-        if !is_known {
-            places.insert(new.name.clone(), into.len());
-            into.push(new);
         }
+        self.free.insert(name.to_owned(), number);
+        number
     }
-    new_names
+
+    fn add(&mut self, name: &str, content: String) {
+        self.names.insert(name.to_owned());
+        let parts = name.rsplit_once('-').and_then(|(base, end)| Some((base, end.parse().ok()?)));
+        if let Some((base, number)) = parts.filter(|&(base, n)| n > 1 && numbered(base, n) == name)
+        {
+            let known = self.numbers.entry((base.to_owned(), content.clone())).or_insert(number);
+            *known = number.min(*known);
+        }
+        self.numbers.insert((name.to_owned(), content), 1);
+    }
+}
+
+/// The name that an entry gets which is the so-many-th of one name.
+fn numbered(name: &str, number: usize) -> String {
+    if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
 }
 
 #[cfg(test)]
@@ -145,15 +187,23 @@ mod tests {
 
     #[test]
     fn many_contexts_cost_no_more_than_their_number() {
-        let entries = || -> Vec<Named<u8>> {
+        let entries = || -> Vec<Named<u32>> {
             (0..40_000).map(|i| Named { name: format!("c{i}"), entry: 0 }).collect()
         };
         let began = std::time::Instant::now();
         let mut into = Vec::new();
+        let mut known = Known::new(BTreeSet::new());
         for _ in 0..2 {
-            add_all(&mut into, entries(), &BTreeSet::new());
+            known.add_all(&mut into, entries());
         }
         assert_eq!(into.len(), 40_000);
+        // Documents that share a name, each of which was compared with all before it.
+        let mut known = Known::new(BTreeSet::from(["k".to_owned()]));
+        for entry in (0..5_000).chain(0..5_000) {
+            known.add_all(&mut into, vec![Named { name: "k".to_owned(), entry }]);
+        }
+        assert_eq!(into.len(), 45_000);
+        assert_eq!(into[44_999].name, "k-5000");
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 

@@ -224,3 +224,21 @@ fn folders_that_cannot_be() {
     refused(&bed, &format!("{make} file"), 3, "file: is no folder");
     assert_eq!(fs::read_dir(bed.dir.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn a_full_output_says_that_the_files_are_there() {
+    let bed = Bed::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let words = format!("--spiffe {VM} --ca-dir ca --out certs --at 2026-01-01T00:00:00Z");
+    let output = std::process::Command::new(&mesh_tests::programs()["mesh-cert"])
+        .args(words.split_whitespace())
+        .current_dir(bed.path("."))
+        .stdout(full)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("standard output: No space left"), "{stderr}");
+    assert!(stderr.contains("the files are written, and whole"), "{stderr}");
+    assert!(bed.path("certs/key.pem").exists());
+}
