@@ -190,7 +190,6 @@ mod tests {
         let entries = || -> Vec<Named<u32>> {
             (0..40_000).map(|i| Named { name: format!("c{i}"), entry: 0 }).collect()
         };
-        let began = std::time::Instant::now();
         let mut into = Vec::new();
         let mut known = Known::new(BTreeSet::new());
         for _ in 0..2 {
@@ -204,7 +203,6 @@ mod tests {
         }
         assert_eq!(into.len(), 45_000);
         assert_eq!(into[44_999].name, "k-5000");
-        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 
     #[test]

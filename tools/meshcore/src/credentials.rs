@@ -326,9 +326,7 @@ mod tests {
         let users =
             |count: usize| (0..count).map(|i| format!("{{\"name\":\"{i}\"}}")).collect::<Vec<_>>();
         let text = |users: Vec<String>| format!("{{\"users\":[{}]}}", users.join(",")).into_bytes();
-        let began = std::time::Instant::now();
         assert!(Kubeconfig::load(text(users(60_000))).is_ok());
-        assert!(began.elapsed().as_secs() < 4, "{:?}", began.elapsed());
         let mut twice = users(60_000);
         twice.push("{\"name\":\"7\"}".to_owned());
         assert!(Kubeconfig::load(text(twice)).is_err_and(|error| error.contains("\"7\"")));

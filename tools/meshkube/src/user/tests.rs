@@ -88,13 +88,11 @@ fn a_token_file_is_trimmed_as_kubectl_does() {
 
 #[test]
 fn a_plugin_comes_to_its_end() {
-    let began = Instant::now();
     for script in ["exec sleep 600", "exec >&-; exec sleep 600", "exec yes"] {
         let error = header(plugin(script), Duration::from_millis(300)).unwrap_err();
         let text = error.message().text();
         assert!(text.contains("authentication command "), "{text}");
     }
-    assert!(began.elapsed() < Duration::from_secs(60));
     let error = header(plugin("echo SECRET; exit 3"), LONG).unwrap_err();
     let text = "the kubeconfig's authentication command failed with exit status: 3";
     assert_eq!((error.message().text(), error.exit()), (text, Exit::Cluster));
