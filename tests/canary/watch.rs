@@ -48,9 +48,10 @@ pub fn run(program: &Path, args: &[String], input: &[u8], stage: &Stage<'_>) -> 
     for folder in &folders {
         std::fs::create_dir(folder).expect("the folder is ours");
     }
-    let mut command = Command::new("sh");
+    // A parent may ignore the signal that ends some of them.
+    let mut command = Command::new("env");
     command
-        .args(["-c", &format!("{} exec \"$0\" \"$@\"", stage.shell)])
+        .args(["--default-signal=QUIT", "sh", "-c", &format!("{} exec \"$0\" \"$@\"", stage.shell)])
         .arg(program)
         .args(args)
         .env_clear()

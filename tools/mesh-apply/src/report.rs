@@ -118,8 +118,7 @@ pub fn write(done: &[Done], format: Format) -> String {
     }
 }
 
-/// The error of work of which parts failed: exit code 5 when all that failed is waiting, 3 when
-/// it is the input or the kubeconfig, else 4.
+/// The error of work of which parts failed: exit code 5 when all that failed is waiting, else 4.
 #[must_use]
 pub fn failure(done: &[Done]) -> Option<Error> {
     let failed: Vec<(&Done, &Error)> =
@@ -138,14 +137,8 @@ pub fn failure(done: &[Done]) -> Option<Error> {
             first.message().text()
         )
     };
-    let all_are = |exit| failed.iter().all(|(_, reason)| reason.exit() == exit);
-    let error = if all_are(Exit::Timeout) {
-        Error::timeout(text)
-    } else if all_are(Exit::Data) {
-        Error::data(text)
-    } else {
-        Error::cluster(text)
-    };
+    let waited = failed.iter().all(|(_, reason)| reason.exit() == Exit::Timeout);
+    let error = if waited { Error::timeout(text) } else { Error::cluster(text) };
     let hints = first.message().hints().iter().cloned();
     Some(
         hints
@@ -199,9 +192,6 @@ mod tests {
         let late = || done("b", Some(Error::timeout("late")));
         assert_eq!(error(&[done("a", None)]), None);
         assert_eq!(error(&[late(), done("a", None)]), Some(Exit::Timeout));
-        let wrong = || done("a", Some(Error::data("wrong")));
-        assert_eq!(error(&[wrong(), wrong()]), Some(Exit::Data));
-        assert_eq!(error(&[wrong(), down()]), Some(Exit::Cluster));
         assert_eq!(error(&[late(), down()]), Some(Exit::Cluster));
         let text = failure(&[down(), down(), late(), done("c", None)]).unwrap();
         assert_eq!(text.message().text(), "3 of 4 failed, in a, b; the first: down");

@@ -4,7 +4,7 @@ use crate::diff;
 use crate::manifest::{Manifest, ObjectId};
 use crate::prune::Scope;
 use crate::report::{Action, Done};
-use crate::resource::{Resources, Served, must_be};
+use crate::resource::{Resources, Served};
 use crate::wait;
 use futures::{StreamExt as _, stream};
 use meshcore::{Error, Result};
@@ -184,9 +184,7 @@ impl<'a> Worker<'a> {
         if self.task.dry_run {
             let read = format!("read {id}");
             let live = self.persist(&read, || api.get_opt(name)).await?.map(object);
-            let applied = self.patch(&what, || api.patch(name, &params, &patch)).await?;
-            must_be(&id, applied.types.as_ref())?;
-            let applied = object(applied);
+            let applied = object(self.patch(&what, || api.patch(name, &params, &patch)).await?);
             let action = match &live {
                 None => Action::Created,
                 Some(live) if *live == applied => Action::Unchanged,
@@ -203,7 +201,6 @@ impl<'a> Worker<'a> {
             live.and_then(|live| live.resource_version())
         };
         let after = self.patch(&what, || api.patch_metadata(name, &params, &patch)).await?;
-        must_be(&id, after.types.as_ref())?;
         let action = match before {
             None => Action::Created,
             before if before == after.resource_version() => Action::Unchanged,

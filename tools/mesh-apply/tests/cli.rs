@@ -204,30 +204,3 @@ fn a_mesh_is_given_remote_secrets_alone() {
     let both = [&dry[..], &["--with-others"]].concat();
     with(&both, &(three_secrets() + binding)).success();
 }
-
-/// Of an attack: the program ended with a panic, or never.
-#[test]
-fn a_kubeconfig_that_cannot_be_used_is_exit_code_3() {
-    let apply = |config: &std::path::Path| {
-        let mut tool = mesh_tests::tool("mesh-apply");
-        tool.env_clear().args(["--context", "a", "--timeout", "0s", "--kubeconfig"]).arg(config);
-        tool.timeout(std::time::Duration::from_secs(60));
-        tool.write_stdin(secret("a", "https://127.0.0.1:1")).assert().code(3)
-    };
-    for (from, to, expected) in [
-        ("hush", "\"hush\\n\"", "users[u].user.token is not one line of visible ASCII"),
-        ("token: hush", "tokenFile: /dev/zero", "is a device and not a file"),
-        ("token: hush", "client-key-data: '%'", "users[u].user.client-key-data is not base64"),
-        ("https://127.0.0.1:1", "ftp://u:hush@h", "does not begin with https:// or http://"),
-        (
-            "'https://127.0.0.1:1'",
-            "'https://h', certificate-authority: /dev/zero",
-            "clusters[a].cluster.certificate-authority: /dev/zero: is a device and not a file",
-        ),
-    ] {
-        let config = file(&KUBECONFIG.replace(from, to));
-        let no_secret = predicate::str::contains("hush").not();
-        apply(config.path()).stderr(predicate::str::contains(expected).and(no_secret));
-    }
-    apply(std::path::Path::new("/dev/zero")).stderr(predicate::str::contains("is a device"));
-}

@@ -435,6 +435,6 @@ fn passwords_in_addresses_are_in_no_message_and_no_capture() {
     by_variable.arg(file.path()).env("HTTPS_PROXY", "ftp://me:SECRET@h");
     by_variable
         .assert()
-        .code(3)
+        .code(4)
         .stderr(contains("ftp://h/ is not one of").and(contains("SECRET").not()));
 }

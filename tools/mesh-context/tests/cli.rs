@@ -259,13 +259,15 @@ fn files_are_replaced_whole_and_for_their_owner_only() {
 fn what_cannot_be_replaced_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let file = path(&dir, "config", TWO);
-    for target in ["/dev/null", dir.path().to_str().unwrap()] {
+    for (target, reason) in
+        [("/dev/null", "is not a regular file"), (dir.path().to_str().unwrap(), "is a folder")]
+    {
         tool(&["--out", target])
             .write_stdin(TWO)
             .assert()
             .code(3)
             .stdout("")
-            .stderr(contains(format!("{target}: is not a regular file")));
+            .stderr(contains(format!("{target}: {reason}")));
     }
     let nowhere = dir.path().join("no/folder");
     tool(&["--out", nowhere.to_str().unwrap()])

@@ -131,7 +131,7 @@ fn what_is_wrong_or_missing_is_told_and_nothing_is_written() {
 #[test]
 fn a_value_that_no_shell_can_hold_is_refused() {
     let input = changed(0, "/spec/template/network", json!("a\0b"));
-    let message = "ISTIO_META_NETWORK has the character NUL";
+    let message = "ISTIO_META_NETWORK has a control character";
     let ran = tool(&["-o", "tar", "--no-token"]).write_stdin(input).assert();
     ran.code(3).stdout("").stderr(contains(message));
 }

@@ -3,16 +3,13 @@
 
 mod connection;
 mod duration;
-mod files;
 mod pages;
 mod path;
 mod patience;
 mod progress;
-mod references;
 mod refusal;
 mod server;
 mod transport;
-mod user;
 
 pub use connection::{Access, Connection, MANAGER, Trust, require_context, server_of};
 pub use duration::parse as parse_duration;
@@ -21,7 +18,6 @@ pub use path::segment;
 pub use patience::Patience;
 pub use progress::Progress;
 pub use refusal::innermost;
-pub use user::is_token;
 
 pub use k8s_openapi;
 pub use kube;
