@@ -208,6 +208,11 @@ fn reply(method: &str, path: &str, body: &str, objects: &[Value], token: &str) -
         }
         ("POST" | "PATCH" | "PUT", _) => {
             keep(&mut written);
+            if let ([plural, name], true) = (rest, written["kind"].is_null()) {
+                let kind = objects.iter().find(|object| of(plural, object));
+                written["kind"] = kind.map_or(json!("Namespace"), |object| object["kind"].clone());
+                written["metadata"]["name"] = json!(name);
+            }
             written["metadata"]["uid"] = json!("u9");
             written["metadata"]["resourceVersion"] = json!("9");
             (200, written)

@@ -37,6 +37,11 @@ pub const TESTS: &[Test] = &[
         Needs::Clusters,
         hostile::what_the_linter_refuses_is_not_spread,
     ),
+    (
+        "apply_calls_nothing_deleted_that_is_held",
+        Needs::Clusters,
+        hostile::what_is_held_is_not_called_deleted,
+    ),
     ("apply_joins_five_clusters", Needs::Clusters, joins_five_clusters),
 ];
 

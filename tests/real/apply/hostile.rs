@@ -47,6 +47,9 @@ pub fn leave_believes_no_other_member() {
     let namespace = namespace("hostile-leave");
     create("cluster1", &remote(&namespace, "foreign", &[("other", "https://192.0.2.1")]));
     create("cluster1", &remote(&namespace, "third", &[("third", "https://192.0.2.3")]));
+    let mut ca = object("Secret", &namespace, "cacerts", &json!({"istio/multiCluster": "true"}));
+    ca["stringData"] = json!({"ca-cert.pem": "x"});
+    create("cluster1", &ca);
     create("cluster1", &object("ServiceAccount", &namespace, "reader", &json!({})));
     let ours = json!({"app.kubernetes.io/managed-by": "meshutils"});
     let mut token = object("Secret", &namespace, "token", &ours);
@@ -62,11 +65,18 @@ pub fn leave_believes_no_other_member() {
     let stays = "third seems to be context cluster1, as another cluster says";
     assert!(left.stderr.contains(stays), "{left:?}");
     // What names the leaving cluster itself goes, and nothing else.
-    assert_eq!(names("cluster1", &namespace, "secrets"), ["foreign", "token"]);
+    assert_eq!(names("cluster1", &namespace, "secrets"), ["cacerts", "foreign", "token"]);
     assert_eq!(names("cluster2", &namespace, "secrets"), ["hostile"]);
     let hostile = get("cluster2", &["secret", "hostile", "-n", &namespace]);
     let keys: Vec<&String> = hostile["data"].as_object().expect("it has data").keys().collect();
     assert_eq!(keys, ["honest"]);
+
+    // One that leaves itself loses what it has for others, and nothing else.
+    let left = in_both(&["--leave", "cluster1", "-n", &namespace, "-o", "lines"], "");
+    assert_eq!(left.code, Some(4), "{left:?}");
+    let stays = format!("cluster1: secret {namespace}/cacerts failed: it holds something that");
+    assert!(left.stdout.contains(&stays), "{left:?}");
+    assert_eq!(names("cluster1", &namespace, "secrets"), ["cacerts"]);
 }
 
 /// Anybody may put our label on an object of theirs, or on somebody else's.
@@ -79,6 +89,11 @@ pub fn prune_takes_nothing_that_was_only_labelled() {
     // Made with the label; labelled later; applied by another manager on the server's side.
     create("cluster1", &map("made", &ours));
     create("cluster1", &map("labelled", &json!({})));
+    // Made by kubectl, and changed by us later.
+    let mut both = map("both", &json!({}));
+    both["data"] = json!({"a": "b"});
+    create("cluster1", &both);
+    let _ = apply(&["--context", "cluster1"], &map("both", &ours).to_string()).ok();
     let label = ["label", "configmap", "labelled", "app.kubernetes.io/managed-by=meshutils"];
     let place = ["--context", "cluster1", "-n", &namespace];
     let _ = run(&mut kubectl(&[&place[..], &label].concat()), "").ok();
@@ -86,12 +101,31 @@ pub fn prune_takes_nothing_that_was_only_labelled() {
     let input_of_other = map("applied", &ours).to_string();
     let _ = run(&mut kubectl(&[&place[..], &by_other].concat()), &input_of_other).ok();
 
+    let shown = in_both(&["--prune", "-o", "diff"], &input);
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    let gone = format!("--- cluster1: configmap {namespace}/old (live)");
+    assert!(shown.stdout.contains(&gone) && !shown.stdout.contains("\n+ "), "{shown:?}");
     let pruned = in_both(&["--prune", "-o", "lines"], &input);
     assert_eq!(pruned.code, Some(0), "{pruned:?}");
     assert_eq!(pruned.stdout.matches(" pruned\n").count(), 2, "{pruned:?}");
     let kept = names("cluster1", &namespace, "configmaps");
-    assert_eq!(kept, ["a", "applied", "labelled", "made"]);
+    assert_eq!(kept, ["a", "applied", "both", "labelled", "made"]);
     assert_eq!(names("cluster2", &namespace, "configmaps"), ["a"]);
+}
+
+/// What a finalizer keeps is not gone, and its values neither.
+pub fn what_is_held_is_not_called_deleted() {
+    let namespace = namespace("hostile-held");
+    let mut secret = remote(&namespace, "held", &[("third", "https://192.0.2.3")]);
+    secret["metadata"]["finalizers"] = json!(["example.com/held"]);
+    create("cluster1", &secret);
+    let left = in_both(&["--leave", "third", "-n", &namespace, "-o", "lines"], "");
+    let line = format!("cluster1: secret {namespace}/held deleting\n");
+    assert_eq!((left.code, left.stdout.as_str()), (Some(0), line.as_str()), "{left:?}");
+    let free = r#"{"metadata": {"finalizers": null}}"#;
+    let place = ["--context", "cluster1", "-n", &namespace];
+    let patch = ["patch", "secret", "held", "--type", "merge", "-p", free];
+    let _ = run(&mut kubectl(&[&place[..], &patch].concat()), "").ok();
 }
 
 /// The annotation says where an object goes, and not that a cluster gets its own credentials.
@@ -121,13 +155,16 @@ pub fn no_cluster_is_given_its_own_secret() {
 /// One of the Secrets is bad: none of the mesh gets any.
 pub fn what_the_linter_refuses_is_not_spread() {
     let namespace = namespace("hostile-spread");
-    let good = remote(&namespace, "good", &[("good", "https://good.example")]);
-    let of = |name, server| remote(&namespace, name, &[(name, server)]).to_string();
+    let named = |id: &str, server| {
+        remote(&namespace, &format!("istio-remote-secret-{id}"), &[(id, server)])
+    };
+    let good = named("good", "https://good.example");
+    let of = |id, server| named(id, server).to_string();
     let program =
         of("runs", "https://runs.example").replace("\\\"token\\\":\\\"hush\\\"", "\\\"exec\\\":{}");
     let plain = of("plain", "http://plain.example");
     for (bad, code) in [(program, "MESH0413"), (plain, "MESH0421")] {
-        let args = [&BOTH[..], &["--to-peers"]].concat();
+        let args = [&BOTH[..], &["--to-peers", "-n", &namespace]].concat();
         let refused = apply(&args, &(good.to_string() + &bad));
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(3), ""), "{refused:?}");
         assert!(refused.stderr.contains(code) && !refused.stderr.contains("hush"), "{refused:?}");
@@ -135,7 +172,8 @@ pub fn what_the_linter_refuses_is_not_spread() {
             assert_eq!(names(context, &namespace, "secrets"), [] as [&str; 0], "{context}");
         }
     }
-    let spread = apply(&[&BOTH[..], &["--to-peers"]].concat(), &good.to_string());
+    let args = [&BOTH[..], &["--to-peers", "-n", &namespace]].concat();
+    let spread = apply(&args, &good.to_string());
     assert_eq!(actions(&spread), ["created"; 2], "{spread:?}");
     assert!(spread.stderr.contains("(MESH0433)"), "{spread:?}");
 }

@@ -111,8 +111,8 @@ pub const KINDS: &[Kind] = &[
     http("502 of a middlebox", Fault::PlainRefusal(502), ": no"),
     http("truncated JSON", Fault::HalfJson, "ends too early"),
     http("nothing with 200", Fault::Nothing, "ends too early"),
-    http("page of a middlebox with 200", Fault::Page, "answers with something else"),
-    http("redirect", Fault::Redirect, "ends too early"),
+    http("page of a middlebox with 200", Fault::Page, "answers with something that is not JSON"),
+    http("redirect", Fault::Redirect, "and no API server does"),
     Kind {
         name: "429 once",
         way: Way::Http(Fault::Busy, On::All),

@@ -2,7 +2,7 @@
 
 use crate::manifest::{ObjectId, remove_what_the_server_writes};
 use meshcore::yaml;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use similar::TextDiff;
 
 /// The object without what changes by itself with each write.
@@ -14,13 +14,18 @@ pub fn settled(mut object: Value) -> Value {
     object
 }
 
-/// A unified diff of two settled objects; `live` is none for a new one. Of a Secret's values it
-/// says only that they differ.
+/// A unified diff of two settled objects; `live` is none for a new one, `applied` for one that
+/// goes. Of a Secret's values it says only that they differ.
 #[must_use]
-pub fn unified(cluster: &str, id: &ObjectId, live: Option<&Value>, applied: &Value) -> String {
-    let (live, applied) = masked(live, applied);
-    let text = |value: Option<&Value>| value.map(yaml::document_text).unwrap_or_default();
-    let (old, new) = (text(live.as_ref()), text(Some(&applied)));
+pub fn unified(
+    cluster: &str,
+    id: &ObjectId,
+    live: Option<&Value>,
+    applied: Option<&Value>,
+) -> String {
+    let text = |value: Option<Value>| value.map(|v| yaml::document_text(&v)).unwrap_or_default();
+    let old = text(live.map(|live| masked(live, applied, "live")));
+    let new = text(applied.map(|applied| masked(applied, live, "applied")));
     if old == new {
         return String::new();
     }
@@ -31,40 +36,25 @@ pub fn unified(cluster: &str, id: &ObjectId, live: Option<&Value>, applied: &Val
         .to_string()
 }
 
-fn masked(live: Option<&Value>, applied: &Value) -> (Option<Value>, Value) {
-    let (mut live, mut applied) = (live.cloned(), applied.clone());
-    if applied["kind"] != "Secret" {
-        return (live, applied);
+/// One of the two without values where it is a Secret; `which` it is marks those that differ.
+fn masked(object: &Value, other: Option<&Value>, which: &str) -> Value {
+    let mut object = object.clone();
+    if object["kind"] != "Secret" {
+        return object;
     }
-    let data = |object: Option<&Value>| {
-        object.and_then(|o| o["data"].as_object()).cloned().unwrap_or_default()
-    };
-    let (old, new) = (data(live.as_ref()), data(Some(&applied)));
-    let mask = |values: &Map<String, Value>, others: &Map<String, Value>, which: &str| {
-        let masked = |(key, value): (&String, &Value)| {
-            let differs = others.get(key).is_some_and(|other| other != value);
-            let mask = if differs { format!("*** ({which})") } else { "***".to_owned() };
-            (key.clone(), json!(mask))
-        };
-        Value::Object(values.iter().map(masked).collect())
-    };
-    if let Some(live) = live.as_mut().filter(|live| live.get("data").is_some()) {
-        live["data"] = mask(&old, &new, "live");
-    }
-    if applied.get("data").is_some() {
-        applied["data"] = mask(&new, &old, "applied");
-    }
-    // A client-side apply has left a copy of the whole Secret here.
-    for object in live.iter_mut().chain([&mut applied]) {
-        let annotations = &mut object["metadata"]["annotations"];
-        if let Some(Value::Object(annotations)) = Some(annotations)
-            && let Some(copy) =
-                annotations.get_mut("kubectl.kubernetes.io/last-applied-configuration")
-        {
-            *copy = json!("***");
+    let other = other.map(|other| &other["data"]);
+    if let Some(Value::Object(values)) = object.get_mut("data") {
+        for (key, value) in values {
+            let differs = other.and_then(|other| other.get(key)).is_some_and(|o| o != value);
+            *value = json!(if differs { format!("*** ({which})") } else { "***".to_owned() });
         }
     }
-    (live, applied)
+    // A client-side apply has left a copy of the whole Secret here.
+    let copy = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+    if let Some(copy) = object.pointer_mut(copy) {
+        *copy = json!("***");
+    }
+    object
 }
 
 #[cfg(test)]
@@ -87,7 +77,7 @@ mod tests {
             "metadata": {"annotations": copy}});
         let applied = json!({"kind": "Secret", "data": {"a": "bmV3aHVzaA==", "b": "aHVzaA=="},
             "metadata": {"annotations": copy}});
-        let diff = unified("c", &id(), Some(&live), &applied);
+        let diff = unified("c", &id(), Some(&live), Some(&applied));
         assert!(
             diff.contains("-  a: '*** (live)'\n+  a: '*** (applied)'\n")
                 || diff.contains("*** (live)"),
@@ -98,8 +88,15 @@ mod tests {
             diff.starts_with("--- c: secret n/s (live)\n+++ c: secret n/s (applied)\n"),
             "{diff}"
         );
-        assert_eq!(unified("c", &id(), Some(&live), &live), "");
-        assert!(!unified("c", &id(), None, &applied).contains("aHVzaA"));
+        assert_eq!(unified("c", &id(), Some(&live), Some(&live)), "");
+        assert!(!unified("c", &id(), None, Some(&applied)).contains("aHVzaA"));
+    }
+
+    #[test]
+    fn what_goes_is_shown_as_gone() {
+        let live = json!({"kind": "Secret", "data": {"a": "aHVzaA=="}});
+        let diff = unified("c", &id(), Some(&live), None);
+        assert!(diff.contains("\n-data:\n-  a: \"***\"\n-kind: Secret\n"), "{diff}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::report::Done;
 use crate::work::{Worker, each, secret_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use meshcore::{Console, Message, Result};
+use meshcore::{Console, Error, Message, Result};
+use meshsecrets::secret::name_of;
 use serde_json::Value;
 
 /// A remote Secret as it lies in a cluster. No `Debug`: it is made of one that has credentials.
@@ -90,8 +91,7 @@ pub async fn run(
                 (Ok(worker), Ok(secrets)) => Ok(worker.forget(leave.namespace, secrets, key).await),
                 (_, Err(error)) | (Err(error), _) if leaving == Some(i) => Err(error.clone()),
                 (_, Err(error)) | (Err(error), _) => {
-                    let name = format!("istio-remote-secret-{key}");
-                    let id = secret_id(leave.namespace, &name);
+                    let id = secret_id(leave.namespace, &name_of(key));
                     Ok(vec![Done::failed(&targets[i].name, &id, error)])
                 }
             }
@@ -125,7 +125,7 @@ async fn look(worker: &Result<Worker<'_>>, namespace: &str) -> Result<Vec<Found>
     Ok(worker.remote_secrets(namespace).await?.iter().map(found).collect())
 }
 
-fn left_behind(key: &str, error: &meshcore::Error) -> Message {
+fn left_behind(key: &str, error: &Error) -> Message {
     Message::new(format!(
         "{key} itself was not changed, and its token that the others had is still valid: {}",
         error.message().text()
@@ -153,7 +153,14 @@ impl Worker<'_> {
     async fn forget_peers(&self, namespace: &str, secrets: &[Found]) -> Vec<Done> {
         let mut done = Vec::new();
         for secret in secrets {
-            done.push(self.delete_secret(namespace, &secret.name).await);
+            if secret.gives_access.iter().all(|access| !access.server.is_empty()) {
+                done.push(self.delete_secret(namespace, &secret.name).await);
+            } else {
+                // A CA with that label, for one.
+                let error = Error::cluster("it holds something that is not a kubeconfig")
+                    .hint("delete it by hand if nobody needs it");
+                done.push(Done::failed(self.name, &secret_id(namespace, &secret.name), &error));
+            }
         }
         match self.own_tokens(namespace).await {
             Ok(tokens) => {

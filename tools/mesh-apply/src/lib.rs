@@ -41,6 +41,9 @@ Examples:
   mesh-clusters --contexts cluster1,cluster2 | mesh-remote-secret | mesh-apply --to-peers
   mesh-gateway-gen --network network1 -o manifests | mesh-apply --context cluster1 --dry-run=server -o lines";
 
+/// Where istiod reads remote Secrets, unless the user names another namespace.
+const ISTIO_NAMESPACE: &str = "istio-system";
+
 /// How many clusters are worked on at once.
 const CLUSTERS_AT_ONCE: usize = 32;
 
@@ -49,8 +52,9 @@ const CLUSTERS_AT_ONCE: usize = 32;
 /// Reads manifests and applies each to every --context, or to the cluster of every record of
 /// --to, by server-side apply. A remote Secret never goes to the cluster that it gives access to;
 /// an object with the annotation `meshutils/cluster` goes to that cluster alone. With --to-peers
-/// and no clusters named, these are the clusters of the remote Secrets themselves; other objects
-/// are then refused. With --to-peers, what mesh-secret-lint calls an error in a remote Secret
+/// and no clusters named, these are the clusters of the remote Secrets themselves. With --to-peers,
+/// other objects are refused: a remote Secret is called `istio-remote-secret-` and its cluster's ID,
+/// has that one key, and lies in istio-system or the namespace of --namespace. With --to-peers, what mesh-secret-lint calls an error in a remote Secret
 /// refuses it before anything is written; Secrets that would have istiod run a program or read a
 /// file are always refused. A cluster that fails does not stop the others: the result says of each
 /// object and cluster what became of it, and the next run does what is missing.
@@ -77,7 +81,7 @@ pub struct Args {
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = meshsecrets::check::by_code)]
     ignore: Vec<meshsecrets::Check>,
     /// Take a cluster out of the mesh: its ID, name or context. Reads no manifests
-    #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["files", "to_peers", "delete", "prune", "shard"])]
+    #[arg(long, value_name = "CLUSTER", value_parser = clap::builder::NonEmptyStringValueParser::new(), conflicts_with_all = ["files", "to_peers", "delete", "prune", "shard"])]
     leave: Option<String>,
     /// Namespace of objects that name none; of the remote Secrets with --leave
     #[arg(short, long, value_name = "NAMESPACE", value_parser = DnsLabel::parse)]
@@ -86,7 +90,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "prune")]
     delete: bool,
     /// Delete, too, what bears the labels that the input's objects of a kind have in common, ours
-    /// among them, is not in the input, and was applied by meshutils as its managedFields say
+    /// among them, is not in the input, and was applied by meshutils alone as its managedFields say
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
     /// Write nothing: only say what goes where (client), or let the API servers check it (server)
@@ -221,26 +225,23 @@ impl Args {
 
     /// Whoever wrote one Secret of the stream must not write into all clusters.
     fn refuse_others(&self, manifests: &[Manifest]) -> Result<()> {
-        if self.delete {
+        if !self.to_peers || self.with_others {
             return Ok(());
         }
-        let is_other = |m: &&Manifest| m.gives_access.is_empty() && m.for_cluster.is_none();
-        if let Some(other) =
-            manifests.iter().find(is_other).filter(|_| self.to_peers && !self.with_others)
-        {
-            let text = format!("--to-peers spreads remote Secrets, and {} is not one", other.id);
-            return Err(Error::data(text)
-                .hint("--with-others applies it to every cluster, too")
-                .hint("or say which cluster it is for: the annotation meshutils/cluster"));
-        }
-        Ok(())
+        let namespace = self.namespace.as_ref().map_or(ISTIO_NAMESPACE, DnsLabel::as_str);
+        let other = manifests.iter().find_map(|m| Some((m, m.why_no_remote_secret(namespace)?)));
+        let Some((other, why)) = other else { return Ok(()) };
+        let text = format!("--to-peers spreads remote Secrets, and {} is not one: {why}", other.id);
+        Err(Error::data(text)
+            .hint("--namespace names Istio's namespace where it is not istio-system")
+            .hint("--with-others takes what is not a remote Secret, too: do you trust all of it?"))
     }
 
     fn leave(&self, cluster: &str, console: &Console) -> Result<Vec<Done>> {
         let mut kubeconfigs = Kubeconfigs::new(&self.access);
         let targets = self.targets(&[], &mut kubeconfigs, console)?;
         let progress = Progress::new("mesh-apply", 0, false);
-        let namespace = self.namespace.as_ref().map_or("istio-system", DnsLabel::as_str);
+        let namespace = self.namespace.as_ref().map_or(ISTIO_NAMESPACE, DnsLabel::as_str);
         meshkube::block_on(async {
             let mut workers = Vec::new();
             for target in &targets {

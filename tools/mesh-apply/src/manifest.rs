@@ -207,6 +207,31 @@ pub(crate) fn access(cluster: &str, kubeconfig: &[u8]) -> Access {
 }
 
 impl Manifest {
+    /// Why it is not the remote Secret of a cluster in Istio's namespace, if it is not: one of
+    /// another name would take the place of another cluster's, or of the CA's.
+    #[must_use]
+    pub fn why_no_remote_secret(&self, namespace: &str) -> Option<String> {
+        let [Access { cluster, .. }] = self.gives_access.as_slice() else {
+            return Some(match self.gives_access.len() {
+                0 => "it gives no access".to_owned(),
+                many => format!("it gives access to {many} clusters"),
+            });
+        };
+        let type_ = &self.body["type"];
+        let is_opaque = type_.is_null() || type_ == "Opaque";
+        let name = secret::name_of(cluster);
+        let own = self.id.namespace.as_deref();
+        if self.id.name != name {
+            Some(format!("that of cluster {cluster} is called {name}"))
+        } else if own.is_some_and(|own| own != namespace) {
+            Some(format!("it is not for namespace {namespace}"))
+        } else if !is_opaque {
+            Some("its type is not Opaque".to_owned())
+        } else {
+            None
+        }
+    }
+
     /// Whether others may need it to be there first.
     #[must_use]
     pub fn is_first(&self) -> bool {

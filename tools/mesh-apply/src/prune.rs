@@ -1,6 +1,9 @@
 //! What an earlier run applied and this run's input no longer has.
 
 use crate::manifest::{Manifest, ObjectId};
+use meshkube::MANAGER;
+use meshkube::k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects of one kind in one namespace that may be pruned.
@@ -39,11 +42,36 @@ pub fn scopes(manifests: &[Manifest]) -> (Vec<Scope>, Vec<ObjectId>) {
     (scopes, unmarked)
 }
 
+/// Whether a run of ours made an object, by its managedFields, which the API server keeps: what
+/// others made and we changed, or the other way round, is not ours alone. A part of an object that
+/// only controllers write, and notes on it, are nobody's claim.
+#[must_use]
+pub fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
+    let is_by_us = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(MANAGER);
+    let has_applied = |entry| is_by_us(entry) && entry.operation.as_deref() == Some("Apply");
+    let claims = |entry: &ManagedFieldsEntry| {
+        entry.subresource.is_none() && has_claim(entry.fields_v1.as_ref().map(|all| &all.0))
+    };
+    fields.iter().any(has_applied) && !fields.iter().any(|entry| !is_by_us(entry) && claims(entry))
+}
+
+fn has_claim(fields: Option<&Value>) -> bool {
+    let Some(Value::Object(fields)) = fields else { return true };
+    fields.iter().any(|(name, below)| match name.as_str() {
+        "f:status" => false,
+        "f:metadata" => below.as_object().is_none_or(|metadata| {
+            let notes = ["f:annotations", "f:finalizers", "f:ownerReferences"];
+            metadata.keys().any(|name| !notes.contains(&name.as_str()))
+        }),
+        _ => true,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use meshcore::input::Source;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn object(kind: &str, name: &str, labels: Value) -> String {
         json!({"apiVersion": "v1", "kind": kind,
@@ -76,5 +104,29 @@ mod tests {
         assert_eq!(scopes[0].selector, "app.kubernetes.io/managed-by=meshutils,x=1");
         assert_eq!(unmarked.len(), 1);
         assert_eq!(unmarked[0].kind, "ConfigMap");
+    }
+
+    #[test]
+    fn what_others_made_is_not_ours_whatever_its_labels_are() {
+        let entry = |manager: &str, operation: &str, fields: Value| {
+            let all = json!({"manager": manager, "operation": operation, "fieldsV1": fields});
+            serde_json::from_value::<ManagedFieldsEntry>(all).unwrap()
+        };
+        let ours = || entry(MANAGER, "Apply", json!({"f:data": {}}));
+        let of = |fields| is_ours(&[ours(), entry("kubectl-create", "Update", fields)]);
+        assert!(is_ours(&[ours()]));
+        assert!(!is_ours(&[entry("kubectl", "Apply", json!({}))]));
+        assert!(!is_ours(&[entry(MANAGER, "Update", json!({}))]));
+        // Of an attack: made by kubectl, then applied by us, with the label.
+        assert!(!of(json!({"f:data": {"f:a": {}}})));
+        assert!(!of(json!({"f:metadata": {"f:labels": {"f:a": {}}}})));
+        assert!(of(json!({"f:metadata": {"f:annotations": {"f:a": {}}}, "f:status": {}})));
+        let mut scaled = entry("hpa", "Update", json!({"f:spec": {"f:replicas": {}}}));
+        assert!(!is_ours(&[ours(), scaled.clone()]));
+        scaled.subresource = Some("scale".to_owned());
+        assert!(is_ours(&[ours(), scaled]));
+        let mut nothing = entry("kubectl", "Update", json!({}));
+        nothing.fields_v1 = None;
+        assert!(!is_ours(&[ours(), nothing]));
     }
 }

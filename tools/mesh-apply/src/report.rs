@@ -36,6 +36,8 @@ pub enum Action {
     Unchanged,
     /// It was there, and is gone or going.
     Deleted,
+    /// It is to be deleted when its finalizers are gone.
+    Deleting,
     /// It was to be deleted, and was not there.
     Absent,
     /// It was not in the input, and is gone or going.
@@ -118,7 +120,8 @@ pub fn write(done: &[Done], format: Format) -> String {
     }
 }
 
-/// The error of work of which parts failed: exit code 5 when all that failed is waiting, else 4.
+/// The error of work of which parts failed: exit code 5 when all that failed is waiting, else 4, of a
+/// wrong user in a kubeconfig, too: 3 is for runs that did nothing at all.
 #[must_use]
 pub fn failure(done: &[Done]) -> Option<Error> {
     let failed: Vec<(&Done, &Error)> =

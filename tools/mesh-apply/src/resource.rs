@@ -3,7 +3,7 @@
 use crate::manifest::ObjectId;
 use meshcore::{Error, Result};
 use meshkube::kube::api::{Api, DynamicObject};
-use meshkube::kube::core::{ApiResource, GroupVersionKind};
+use meshkube::kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use meshkube::{Connection, Patience};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,6 +27,16 @@ pub struct Served {
     pub api: Api<DynamicObject>,
     /// Without a namespace where the kind has none.
     pub id: ObjectId,
+}
+
+/// Fails where an answer is of another kind than the object; metadata alone has a kind of its own.
+pub fn must_be(id: &ObjectId, types: Option<&TypeMeta>) -> Result<()> {
+    let kind = types.map_or("", |types| &types.kind);
+    if kind == id.kind || kind == "PartialObjectMetadata" {
+        return Ok(());
+    }
+    Err(Error::cluster(format!("the API server answers with a {kind:?} and not with {id}"))
+        .hint("is this the address of a Kubernetes API server?"))
 }
 
 impl Resources {
@@ -107,5 +117,22 @@ impl Resources {
     /// Forgets what it knows, which a new custom resource definition may have added to.
     pub fn forget_all(&self) {
         self.known.borrow_mut().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_another_kind_is_refused() {
+        let id = crate::work::secret_id("n", "s");
+        let types = |kind: &str| TypeMeta { kind: kind.to_owned(), ..TypeMeta::default() };
+        for (kind, is_right) in
+            [("Secret", true), ("PartialObjectMetadata", true), ("ConfigMap", false), ("", false)]
+        {
+            assert_eq!(must_be(&id, Some(&types(kind))).is_ok(), is_right, "{kind}");
+        }
+        assert!(must_be(&id, None).is_err());
     }
 }

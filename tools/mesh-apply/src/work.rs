@@ -2,13 +2,12 @@
 
 use crate::diff;
 use crate::manifest::{Manifest, ObjectId};
-use crate::prune::Scope;
+use crate::prune::{self, Scope};
 use crate::report::{Action, Done};
-use crate::resource::{Resources, Served};
+use crate::resource::{Resources, Served, must_be};
 use crate::wait;
 use futures::{StreamExt as _, stream};
 use meshcore::{Error, Result};
-use meshkube::k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use meshkube::kube::ResourceExt as _;
 use meshkube::kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use meshkube::{Connection, MANAGER, Patience, Progress, segment};
@@ -56,12 +55,7 @@ pub struct Worker<'a> {
 struct Listed {
     name: String,
     version: String,
-    /// Whether a run of ours applied it: the API server keeps that, and nobody else can say it.
     is_ours: bool,
-}
-
-fn is_our_apply(entry: &ManagedFieldsEntry) -> bool {
-    entry.manager.as_deref() == Some(MANAGER) && entry.operation.as_deref() == Some("Apply")
 }
 
 type Versions = HashMap<String, Option<String>>;
@@ -161,7 +155,7 @@ impl<'a> Worker<'a> {
             all.extend(page.items.iter().map(|one| Listed {
                 name: one.name_any(),
                 version: one.resource_version().unwrap_or_default(),
-                is_ours: one.managed_fields().iter().any(is_our_apply),
+                is_ours: prune::is_ours(one.managed_fields()),
             }));
             match pages.next(page.metadata.continue_)? {
                 Some(token) => params = params.continue_token(&token),
@@ -184,13 +178,15 @@ impl<'a> Worker<'a> {
         if self.task.dry_run {
             let read = format!("read {id}");
             let live = self.persist(&read, || api.get_opt(name)).await?.map(object);
-            let applied = object(self.patch(&what, || api.patch(name, &params, &patch)).await?);
+            let applied = self.patch(&what, || api.patch(name, &params, &patch)).await?;
+            must_be(&id, applied.types.as_ref())?;
+            let applied = object(applied);
             let action = match &live {
                 None => Action::Created,
                 Some(live) if *live == applied => Action::Unchanged,
                 Some(_) => Action::Configured,
             };
-            let diff = diff::unified(self.name, &id, live.as_ref(), &applied);
+            let diff = diff::unified(self.name, &id, live.as_ref(), Some(&applied));
             return Ok((id, action, diff));
         }
         let before = if let Some(versions) = versions.get(&group(&manifest.id)) {
@@ -201,6 +197,7 @@ impl<'a> Worker<'a> {
             live.and_then(|live| live.resource_version())
         };
         let after = self.patch(&what, || api.patch_metadata(name, &params, &patch)).await?;
+        must_be(&id, after.types.as_ref())?;
         let action = match before {
             None => Action::Created,
             before if before == after.resource_version() => Action::Unchanged,
@@ -266,20 +263,20 @@ impl<'a> Worker<'a> {
         let name = &segment(&id.name);
         let request = || async {
             match api.delete(name, &params).await {
-                Ok(_) => Ok(true),
-                Err(meshkube::kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+                Ok(left) => Ok(left.left().map_or(Action::Deleted, |left| held(&left))),
+                Err(meshkube::kube::Error::Api(status)) if status.is_not_found() => {
+                    Ok(Action::Absent)
+                }
                 Err(error) => Err(error),
             }
         };
-        if !self.persist(&format!("delete {id}"), request).await? {
-            return Ok(Action::Absent);
+        let action = self.persist(&format!("delete {id}"), request).await?;
+        if action == Action::Absent || !self.task.wait || self.task.dry_run {
+            return Ok(action);
         }
         let begun = Instant::now();
         let read = format!("read {id}");
-        while self.task.wait
-            && !self.task.dry_run
-            && self.persist(&read, || api.get_metadata_opt(name)).await?.is_some()
-        {
+        while self.persist(&read, || api.get_metadata_opt(name)).await?.is_some() {
             self.go_on_waiting(begun, id, "it is still there").await?;
         }
         Ok(Action::Deleted)
@@ -314,16 +311,29 @@ impl<'a> Worker<'a> {
             .filter(|id| !kept.contains(id));
         let mut done = Vec::new();
         for id in surplus {
-            let result = self.delete_from(&api, &id).await;
-            let pruned = result.map(|_| (id.clone(), Action::Pruned, String::new()));
-            done.push(self.done(&id, pruned));
+            let pruned = self.prune_object(&api, &id).await;
+            done.push(self.done(&id, pruned.map(|diff| (id.clone(), Action::Pruned, diff))));
         }
         Ok(done)
     }
 
+    /// Deletes an object of an earlier run; the difference, where nothing is written.
+    async fn prune_object(&self, api: &Api<DynamicObject>, id: &ObjectId) -> Result<String> {
+        let mut diff = String::new();
+        if self.task.dry_run {
+            let (read, name) = (format!("read {id}"), &segment(&id.name));
+            if let Some(live) = self.persist(&read, || api.get_opt(name)).await?.map(object) {
+                diff = diff::unified(self.name, id, Some(&live), None);
+            }
+        }
+        self.delete_from(api, id).await?;
+        Ok(diff)
+    }
+
     /// The remote Secrets of a namespace, whoever made them.
     pub async fn remote_secrets(&self, namespace: &str) -> Result<Vec<Value>> {
-        self.secrets(namespace, ListParams::default().labels("istio/multiCluster=true")).await
+        let params = ListParams::default().labels("istio/multiCluster=true").fields("type=Opaque");
+        self.secrets(namespace, params).await
     }
 
     /// The token Secrets that our tools have made in a namespace.
@@ -387,6 +397,12 @@ fn group(id: &ObjectId) -> ObjectId {
     ObjectId { name: String::new(), ..id.clone() }
 }
 
+/// What became of an object that a deletion has left: finalizers keep it until somebody removes
+/// them, and a Secret's values with it.
+fn held(left: &DynamicObject) -> Action {
+    if left.finalizers().is_empty() { Action::Deleted } else { Action::Deleting }
+}
+
 fn object(object: DynamicObject) -> Value {
     diff::settled(serde_json::to_value(object).unwrap_or_default())
 }
@@ -397,21 +413,4 @@ pub async fn each<T, F: Future<Output = T>>(
     at_once: usize,
 ) -> Vec<T> {
     stream::iter(pieces).buffered(at_once).collect().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_kubectl_made_is_not_ours_whatever_its_labels_are() {
-        let entry = |manager: &str, operation: &str| ManagedFieldsEntry {
-            manager: Some(manager.to_owned()),
-            operation: Some(operation.to_owned()),
-            ..ManagedFieldsEntry::default()
-        };
-        assert!(is_our_apply(&entry(MANAGER, "Apply")));
-        assert!(!is_our_apply(&entry("kubectl", "Apply")));
-        assert!(!is_our_apply(&entry(MANAGER, "Update")));
-    }
 }

@@ -204,3 +204,59 @@ fn a_mesh_is_given_remote_secrets_alone() {
     let both = [&dry[..], &["--with-others"]].concat();
     with(&both, &(three_secrets() + binding)).success();
 }
+
+/// Of an attack: each of these would take the place of something else in every cluster.
+#[test]
+fn a_remote_secret_is_the_one_of_its_cluster() {
+    let honest = secret("a", "https://127.0.0.1:1");
+    let changed = |change: fn(&mut Value)| {
+        let mut secret: Value = serde_json::from_str(&honest).unwrap();
+        change(&mut secret);
+        secret
+    };
+    let names = "that of cluster a is called istio-remote-secret-a";
+    for (hostile, why) in [
+        (changed(|s| s["metadata"]["name"] = json!("cacerts")), names),
+        (changed(|s| s["metadata"]["name"] = json!("istio-remote-secret-b")), names),
+        (changed(|s| s["metadata"]["namespace"] = json!("kube-system")), "for namespace istio-sys"),
+        (changed(|s| s["type"] = json!("kubernetes.io/service-account-token")), "is not Opaque"),
+        (changed(|s| s["stringData"]["b"] = s["stringData"]["a"].clone()), "access to 2 clusters"),
+    ] {
+        for action in [&[][..], &["--delete"]] {
+            let args = [&["--to-peers", "--context", "b", "--dry-run=client"], action].concat();
+            let refused = with(&args, &hostile.to_string()).code(3).stdout("");
+            refused.stderr(predicate::str::contains(why));
+        }
+    }
+    let elsewhere = changed(|s| s["metadata"]["namespace"] = json!("mesh")).to_string();
+    with(&["--to-peers", "--context", "b", "--dry-run=client", "-n", "mesh"], &elsewhere).success();
+}
+
+/// Of an attack: the program ended with a panic, or never.
+#[test]
+fn a_kubeconfig_that_cannot_be_used_says_where() {
+    let apply = |config: &std::path::Path, code: i32| {
+        let mut tool = mesh_tests::tool("mesh-apply");
+        tool.env_clear().args(["--context", "a", "--timeout", "0s", "--kubeconfig"]).arg(config);
+        tool.timeout(std::time::Duration::from_secs(60));
+        tool.write_stdin(secret("b", "https://elsewhere")).assert().code(code)
+    };
+    // What is wrong with one cluster does not stop the others.
+    for (from, to, expected) in [
+        ("hush", "\"hush\\n\"", "users[u].user.token is not one line of visible ASCII"),
+        ("token: hush", "tokenFile: /dev/zero", "is a device and not a file"),
+        ("token: hush", "client-key-data: '%'", "users[u].user.client-key-data is not base64"),
+        ("https://127.0.0.1:1", "ftp://u:hush@h", "does not begin with https:// or http://"),
+        (
+            "'https://127.0.0.1:1'",
+            "'https://h', certificate-authority: /dev/zero",
+            "clusters[a].cluster.certificate-authority: /dev/zero: is a device and not a file",
+        ),
+    ] {
+        let config = file(&KUBECONFIG.replace(from, to));
+        let no_secret = predicate::str::contains("hush").not();
+        apply(config.path(), 4).stderr(predicate::str::contains(expected).and(no_secret));
+    }
+    let refused = apply(std::path::Path::new("/dev/zero"), 3).stdout("");
+    refused.stderr(predicate::str::contains("is a device"));
+}

@@ -18,7 +18,7 @@ use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use meshcore::input::Input;
-use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, json_lines, yaml};
+use meshcore::{Console, DnsLabel, Error, Exit, Message, Outcome, Result, json_lines, yaml};
 use meshkube::kube::config::Kubeconfig;
 use meshkube::{Access, Patience, Progress};
 use meshstate::{Header, HeaderMeta, NotRead};
@@ -192,7 +192,10 @@ fn all_failures(failed: &[&Error], total: usize) -> Error {
     };
     let hints: BTreeSet<&String> =
         failed.iter().flat_map(|error| error.message().hints()).collect();
-    let error = hints.into_iter().fold(Error::cluster(text), Error::hint);
+    // The kubeconfig is what is wrong.
+    let is_data = failed.iter().all(|error| error.exit() == Exit::Data);
+    let error = if is_data { Error::data(text) } else { Error::cluster(text) };
+    let error = hints.into_iter().fold(error, Error::hint);
     if failed.len() == total { error } else { error.hint("--partial captures the others") }
 }
 

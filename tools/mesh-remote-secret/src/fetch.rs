@@ -150,6 +150,9 @@ impl One<'_> {
         ca: Option<Vec<u8>>,
         expiry: Option<crate::Expiry>,
     ) -> Result<RemoteSecret> {
+        if let User::Token(token) = &user {
+            meshkube::check_token(token).map_err(|error| self.at(error))?;
+        }
         let authority = match &self.args.address.certificate_authority {
             Some(authority) => authority.clone(),
             None => self.authority(&way, ca)?,

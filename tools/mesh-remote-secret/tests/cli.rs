@@ -463,3 +463,16 @@ fn only_files_are_replaced() {
     run(&link).success();
     assert!(link.is_symlink() && dir.path().join("file").is_file());
 }
+
+#[test]
+fn a_token_that_is_not_one_line_makes_no_secret() {
+    for token in ["x\ny", "x\r\n", "x y", "\u{e9}"] {
+        let mut input = token_secret();
+        input["data"]["token"] = json!(STANDARD.encode(token));
+        let args = ["--name", "c1", "--server", "https://203.0.113.7:6443"];
+        offline(&args, &input.to_string())
+            .code(3)
+            .stdout("")
+            .stderr(predicate::str::contains("the cluster's token is not one line"));
+    }
+}

@@ -164,8 +164,8 @@ fn classify(error: &kube::Error) -> Answer {
         kube::Error::Api(status) if status.code == 401 => Answer::Rejected,
         kube::Error::Api(status) => Answer::NotAsked(status.message.trim().to_owned()),
         kube::Error::Auth(_) => Answer::NotAsked("the credentials cannot be used".to_owned()),
-        kube::Error::SerdeError(_) => {
-            Answer::Unreachable("what answers is no API server".to_owned())
+        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+            Answer::Unreachable("what answers is not an API server".to_owned())
         }
         error => {
             let reason = innermost(error);

@@ -289,3 +289,42 @@ fn the_checks_can_be_listed() {
     let json = String::from_utf8(json.get_output().stdout.clone()).unwrap();
     assert_eq!(json.lines().count(), lines.lines().count());
 }
+
+/// Of an attack: one such Secret ended the program with a panic, and so the check of all others.
+#[test]
+fn a_token_that_cannot_be_sent_is_reported_and_the_others_are_asked_for() {
+    let user = |token: &str| json!({"token": token});
+    let bad = secret("c1", &kubeconfig("https://127.0.0.1:1", &user("SECRET\ny")));
+    let other = secret("c2", &kubeconfig("https://127.0.0.1:1", &user(&token(&json!({})))));
+    let input = format!("{bad}\n{other}");
+    let ran = tool(&["--dial", "-o", "json"]).write_stdin(input).assert().code(1);
+    let output = ran.get_output();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!out.contains("SECRET") && !err.contains("SECRET"), "{out}{err}");
+    assert!(out.contains("users[c1].user.token is not one line of visible ASCII"), "{out}");
+    assert!(out.contains("context c2: cannot connect"), "{out}");
+}
+
+/// Of an attack: each of these passwords was in the output.
+#[test]
+fn a_password_in_an_address_is_not_shown() {
+    for server in [
+        "https://u:SECRET#@h:1",
+        "https://u:SECRET?@h:1",
+        "https://u:SECRET/@h:1",
+        "https://u:1234SECRET#@h:1",
+        "//u:SECRET@h",
+        "https://h/#SECRET",
+        "https//u:SECRET@h:1",
+    ] {
+        let input = secret("c1", &kubeconfig(server, &json!({"token": token(&json!({}))})));
+        for format in ["json", "text"] {
+            let mut lint = tool(&["--dial", "-o", format]);
+            let ran = lint.write_stdin(input.to_string()).assert();
+            let ran = ran.get_output();
+            let text = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+            assert!(!text.contains("SECRET"), "{server}: {text}");
+        }
+    }
+}

@@ -158,6 +158,7 @@ pub async fn request_token(
     let Some(status) = answer.status.filter(|status| !status.token.is_empty()) else {
         return Err(Error::cluster(format!("cannot {what}: the answer has none")).at(at));
     };
+    meshkube::check_token(&status.token).map_err(|error| error.at(&at))?;
     let given = Claims::read(&status.token).and_then(|claims| claims.lifetime());
     let given = given.and_then(|seconds| u64::try_from(seconds).ok());
     // Beginning and end are whole seconds, each rounded by itself.

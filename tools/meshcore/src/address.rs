@@ -8,6 +8,9 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct Address(String);
 
+/// Instead of what is not surely a host.
+const HIDDEN: &str = "(not shown, as it may hold a password)";
+
 impl Address {
     /// What may be shown of a text, which need not be a URL.
     #[must_use]
@@ -20,15 +23,14 @@ impl Address {
         let start = colon.map_or(0, |colon| colon + 3);
         let (scheme, rest) = text.split_at(start);
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        // A password may have any of these in it: then what looks like a port is its beginning.
-        let is_port = end > 0
-            && rest[..end].rsplit_once(':').is_none_or(|(_, port)| {
-                port.ends_with(']') || !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-            });
-        let user = if is_port { &rest[..end] } else { rest };
-        let rest = user.rfind('@').map_or(rest, |at| &rest[at + 1..]);
-        let shown = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-        Self(format!("{scheme}{shown}"))
+        let (authority, more) = rest.split_at(end);
+        // A password may have any of these in it: what looks like a host is its beginning then.
+        if more.contains('@') {
+            return Self(format!("{scheme}{HIDDEN}"));
+        }
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let path = more.split(['?', '#']).next().unwrap_or_default();
+        Self(format!("{scheme}{host}{path}"))
     }
 
     /// The same as text.
@@ -59,18 +61,32 @@ mod tests {
 
     #[test]
     fn users_and_queries_are_left_out() {
+        let hidden = |scheme: &str| format!("{scheme}{HIDDEN}");
+        for text in [
+            "http://me:secret@proxy:3128/a@b",
+            "http://me:se/cr:et@h",
+            "http://me:se?cr#et@h/p",
+            "https://me:secret#@h:1",
+            "https://me:1234#@h:1",
+            "https://me:secret?@h:1",
+            "https://me:secret/@h:1",
+        ] {
+            let scheme = &text[..text.find("://").unwrap() + 3];
+            assert_eq!(*Address::of(text), hidden(scheme), "{text}");
+        }
+        // The colon of the scheme was forgotten, or all of it.
+        for text in ["https//me:secret@h:1", "//me:secret@h", ":///secret@h"] {
+            assert_eq!(*Address::of(text), hidden(""), "{text}");
+        }
         for (text, expected) in [
-            ("http://me:secret@proxy:3128/a@b", "http://proxy:3128/a@b"),
+            ("http://me:secret@proxy:3128/a", "http://proxy:3128/a"),
             ("https://h", "https://h"),
             ("https://[::1]:6443/p", "https://[::1]:6443/p"),
             ("http://a@b:secret@h", "http://h"),
-            ("http://me:se/cr:et@h", "http://h"),
-            ("http://me:se?cr#et@h/p", "http://h/p"),
+            ("unix:///etc/istio/x.sock", "unix:///etc/istio/x.sock"),
             ("me:secret@h:1", "h:1"),
             ("https://h/p?token=secret", "https://h/p"),
             ("https://h#secret", "https://h"),
-            ("a:///secret@h", "a://h"),
-            (":///secret@h", "h"),
             ("istiod.istio-system.svc:15012", "istiod.istio-system.svc:15012"),
         ] {
             assert_eq!(&*Address::of(text), expected);
@@ -82,7 +98,7 @@ mod tests {
         fn no_password_is_shown(
             scheme in "(https?|socks5)://", user in "[a-z]{0,4}",
             password in "[S:/@a?#]{0,3}SECRET[a:/?#]{0,3}",
-            end in "(/p)?(\\?token=SECRET)?(#SECRET)?"
+            end in "(/p)?(\\?token=SECRET)?(#@?SECRET)?"
         ) {
             let address = Address::of(&format!("{scheme}{user}:{password}@host:443{end}"));
             prop_assert!(!address.contains("SECRET"), "{address}");

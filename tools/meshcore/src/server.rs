@@ -29,6 +29,10 @@ impl Server {
         if uri.query().is_some() {
             return wrong("must not have a query");
         }
+        // Read as a URL it is gone already.
+        if url.contains('#') {
+            return wrong("must not have a # in it");
+        }
         let port = &authority.as_str()[authority.host().len()..];
         if port == ":" || (!port.is_empty() && authority.port_u16().is_none_or(|port| port == 0)) {
             return wrong("has no valid port");
@@ -131,6 +135,7 @@ mod tests {
             ("https://h:x", "port"),
             ("https://u:p@h", "user"),
             ("https://h/?a", "query"),
+            ("https://h/#a", "#"),
         ] {
             let error = Server::parse(url).unwrap_err();
             assert!(error.contains(reason), "{url}: {error}");

@@ -1,10 +1,11 @@
 //! From kubectl's flags to requests that end: every one is bounded in time.
 
-use crate::{patience, refusal, server, transport};
+use crate::user::Login;
+use crate::{files, patience, references, refusal, server, transport};
 use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use meshcore::{Address, Error, Result, kubeconfigs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The field manager of everything we write.
@@ -16,8 +17,9 @@ pub struct Access {
     /// Kubeconfig to use [default: $KUBECONFIG, then ~/.kube/config]
     #[arg(long, value_name = "FILE", help_heading = "Cluster access")]
     pub kubeconfig: Option<PathBuf>,
-    /// Longest time for one request; a list of many pages may take as long as --timeout says, or
-    /// 20 times that where a tool has no --timeout; 0 for no limit
+    /// Longest time for one request, and for a program that gets credentials; a list of many pages
+    /// may take as long as --timeout says, or 20 times that where a tool has no --timeout; 0 for no
+    /// limit
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = crate::parse_duration,
         help_heading = "Cluster access")]
     request_timeout: Duration,
@@ -49,6 +51,8 @@ pub struct Connection {
     pub proxy_url: Option<String>,
     /// What the server's certificate is checked with.
     pub trust: Trust,
+    /// The proxy on the way, the environment's as well.
+    pub(crate) proxy: Option<Address>,
     pub(crate) timeout: Duration,
 }
 
@@ -68,13 +72,19 @@ impl Access {
     /// record names: it is read alone where the user gave it, too, and refused where the user
     /// gave no such file; the flag stands in for all of them.
     pub fn read_kubeconfig(&self, recorded: Option<&str>) -> Result<Kubeconfig> {
+        let one = |file: &Path| {
+            files::check(file)?;
+            Kubeconfig::read_from(file).map_err(|error| refusal::kubeconfig(&error))
+        };
         match (&self.kubeconfig, recorded) {
-            (Some(file), _) => Kubeconfig::read_from(file),
-            (None, Some(file)) if kubeconfigs::are_with(file) => Kubeconfig::read_from(file),
-            (None, Some(file)) => return Err(kubeconfigs::not_given(file).at("the record")),
-            (None, None) => Kubeconfig::read(),
+            (Some(file), _) => one(file),
+            (None, Some(file)) if kubeconfigs::are_with(file) => one(Path::new(file)),
+            (None, Some(file)) => Err(kubeconfigs::not_given(file).at("the record")),
+            (None, None) => {
+                kubeconfigs::usual().iter().try_for_each(|file| files::check(file))?;
+                Kubeconfig::read().map_err(|error| refusal::kubeconfig(&error))
+            }
         }
-        .map_err(|error| refusal::kubeconfig(&error))
     }
 
     /// Connects to a context; nothing is sent yet.
@@ -103,6 +113,7 @@ impl Access {
         let at = |error: Error| error.at(format!("context {context}"));
         let mut own = only(kubeconfig, context);
         let is_encrypted = make_whole(&mut own).map_err(at)?;
+        references::check(&own).map_err(at)?;
         let mut config = Config::from_custom_kubeconfig(own, &options)
             .await
             .map_err(|error| at(refusal::kubeconfig(&error)))?;
@@ -128,13 +139,28 @@ impl Access {
         };
         let server = server_of(kubeconfig, context);
         let proxy_url = cluster_of(kubeconfig, context).and_then(|entry| entry.proxy_url.clone());
-        let client = transport::client(&config).map_err(at)?;
         let timeout = match self.request_timeout {
             Duration::ZERO => Duration::MAX,
             limit => limit,
         };
+        let user = user_of(kubeconfig, context).unwrap_or_default();
+        let login = Login::of(&mut config.auth_info, user, timeout).await.map_err(at)?;
+        let proxy = config
+            .proxy_url
+            .as_ref()
+            .map(|proxy| Address::of(proxy.to_string().trim_end_matches('/')));
+        let client = transport::client(&config, login).map_err(at)?;
         let context = context.to_owned();
-        Ok(Connection { client, context, server, tls_server_name, proxy_url, trust, timeout })
+        Ok(Connection {
+            client,
+            context,
+            server,
+            tls_server_name,
+            proxy_url,
+            trust,
+            proxy,
+            timeout,
+        })
     }
 }
 
@@ -178,8 +204,11 @@ impl Connection {
 
     pub(crate) fn no_answer(&self, what: &str) -> Error {
         Error::cluster(format!(
-            "context {}: {} does not answer within {:?} (to {what})",
-            self.context, self.server, self.timeout
+            "context {}: {} does not answer within {:?}{} (to {what})",
+            self.context,
+            self.server,
+            self.timeout,
+            refusal::through(self.proxy.as_ref())
         ))
         .hint("is the cluster up? --request-timeout sets the limit")
     }
@@ -187,8 +216,8 @@ impl Connection {
     /// A failed request in plain words.
     #[must_use]
     pub fn refusal(&self, error: &kube::Error, what: &str) -> Error {
-        let refused =
-            refusal::request(error, &self.server, what).at(format!("context {}", self.context));
+        let refused = refusal::by_way(error, &self.server, self.proxy.as_ref(), what)
+            .at(format!("context {}", self.context));
         if matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
             && self.server.starts_with("http://")
         {
@@ -254,6 +283,11 @@ fn make_whole(kubeconfig: &mut Kubeconfig) -> Result<bool> {
 pub fn server_of(kubeconfig: &Kubeconfig, context: &str) -> Address {
     let entry = cluster_of(kubeconfig, context).and_then(|entry| entry.server.as_deref());
     entry.map(Address::of).unwrap_or_default()
+}
+
+fn user_of<'a>(kubeconfig: &'a Kubeconfig, context: &str) -> Option<&'a str> {
+    let context = kubeconfig.contexts.iter().find(|c| c.name == context)?.context.as_ref()?;
+    context.user.as_deref()
 }
 
 fn cluster_of<'a>(kubeconfig: &'a Kubeconfig, context: &str) -> Option<&'a Cluster> {

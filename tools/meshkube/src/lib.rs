@@ -3,13 +3,16 @@
 
 mod connection;
 mod duration;
+mod files;
 mod pages;
 mod path;
 mod patience;
 mod progress;
+mod references;
 mod refusal;
 mod server;
 mod transport;
+mod user;
 
 pub use connection::{Access, Connection, MANAGER, Trust, require_context, server_of};
 pub use duration::parse as parse_duration;
@@ -18,6 +21,7 @@ pub use path::segment;
 pub use patience::Patience;
 pub use progress::Progress;
 pub use refusal::innermost;
+pub use user::check_token;
 
 pub use k8s_openapi;
 pub use kube;

@@ -32,6 +32,12 @@ impl Patience {
         self.limit
     }
 
+    /// The time until it is at its end; a server may ask for more.
+    fn left(&self) -> Duration {
+        let since = self.failing_since.get();
+        self.limit.saturating_sub(since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
     /// Notes a failure: whether it is the last that is borne with.
     fn ends_with(&self, error: &Error) -> bool {
         let since = self.failing_since.get().unwrap_or_else(Instant::now);
@@ -99,7 +105,7 @@ impl Connection {
             if patience.ends_with(&error) {
                 return Err(error);
             }
-            tokio::time::sleep(pause.max(asked)).await;
+            tokio::time::sleep(pause.max(asked).min(patience.left())).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
@@ -133,6 +139,33 @@ mod tests {
         assert!(is_passing(&kube::Error::Service(Box::new(lost))).is_some());
         let wrong = std::io::Error::other("invalid peer certificate: UnknownIssuer");
         assert!(is_passing(&kube::Error::Service(Box::new(wrong))).is_none());
+    }
+
+    /// Of an attack: `retryAfterSeconds` of years.
+    #[test]
+    fn no_server_makes_us_wait_longer_than_we_want_to() {
+        let status = serde_json::json!({"status": "Failure", "code": 503, "message": "busy",
+            "details": {"retryAfterSeconds": 4_000_000_000_u32}});
+        let status: Status = serde_json::from_value(status).unwrap();
+        // It ends at all.
+        let result = crate::block_on(async {
+            let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+                Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty()))
+            });
+            let cluster = Connection {
+                client: kube::Client::new(service, "default"),
+                context: "c".to_owned(),
+                server: meshcore::Address::of("https://h"),
+                tls_server_name: None,
+                proxy_url: None,
+                proxy: None,
+                trust: crate::Trust::System,
+                timeout: Duration::from_secs(30),
+            };
+            let busy = || async { Err::<(), _>(kube::Error::Api(status.clone().boxed())) };
+            cluster.persist("ask", &Patience::new(Duration::from_millis(50)), busy).await
+        });
+        assert!(result.is_err());
     }
 
     #[test]

@@ -7,14 +7,22 @@ use crate::transport::Bound;
 use kube::client::AuthError;
 use kube::config::KubeconfigError;
 use kube::core::Status;
-use meshcore::Error;
+use meshcore::{Address, Error};
 
 /// An API request that failed; `what` is what was tried ("read secret a/b").
 pub fn request(error: &kube::Error, server: &str, what: &str) -> Error {
+    by_way(error, server, None, what)
+}
+
+/// The same of a server behind a proxy.
+pub fn by_way(error: &kube::Error, server: &str, proxy: Option<&Address>, what: &str) -> Error {
     match error {
         kube::Error::Api(status) => refused(status, what),
         kube::Error::Auth(error) => authentication(error),
         kube::Error::Service(error) if error.is::<Bound>() => {
+            if let Some(Bound::Login(error)) = error.downcast_ref() {
+                return error.clone();
+            }
             let error = Error::cluster(format!("cannot {what}: {server}: {error}"));
             error.hint("is this the address of a Kubernetes API server, and do you trust it?")
         }
@@ -22,19 +30,20 @@ pub fn request(error: &kube::Error, server: &str, what: &str) -> Error {
             // An authentication command fails inside the connection's layers.
             match error.downcast_ref::<AuthError>() {
                 Some(error) => authentication(error),
-                None => unreachable(error.as_ref(), server),
+                None => unreachable(error.as_ref(), server, proxy),
             }
         }
-        kube::Error::HyperError(error) => unreachable(error, server),
-        kube::Error::ReadEvents(error) => unreachable(error, server),
+        kube::Error::HyperError(error) => unreachable(error, server, proxy),
+        kube::Error::ReadEvents(error) => unreachable(error, server, proxy),
         kube::Error::InferKubeconfig(error) => kubeconfig(error),
         kube::Error::SerdeError(error) if error.is_eof() => Error::cluster(format!(
             "cannot {what}: the answer of {server} ends too early"
         ))
         .hint("is that an API server, and does a proxy on the way cut or redirect its answers?"),
-        kube::Error::SerdeError(_) => {
-            Error::cluster(format!("cannot {what}: {server} answers with something else"))
-                .hint("is this the address of a Kubernetes API server?")
+        kube::Error::SerdeError(error) if error.is_data() => other_answer(what, server, "else"),
+        // Compressed, or in UTF-16.
+        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+            other_answer(what, server, "that is not JSON")
         }
         kube::Error::RustlsTls(error) => {
             Error::cluster(format!("cannot {what}: {}", innermost(error)))
@@ -80,11 +89,27 @@ fn is_of_managers(status: &Status) -> bool {
     causes.into_iter().any(|cause| cause.reason == "FieldManagerConflict")
 }
 
-fn unreachable(error: &(dyn std::error::Error + 'static), server: &str) -> Error {
-    let reason = innermost(error);
-    let message = Error::cluster(format!("{server} cannot be reached: {reason}"));
+fn other_answer(what: &str, server: &str, which: &str) -> Error {
+    Error::cluster(format!("cannot {what}: {server} answers with something {which}"))
+        .hint("is this the address of a Kubernetes API server?")
+}
+
+/// " through the proxy …", where there is one.
+pub fn through(proxy: Option<&Address>) -> String {
+    proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
+}
+
+fn unreachable(
+    error: &(dyn std::error::Error + 'static),
+    server: &str,
+    proxy: Option<&Address>,
+) -> Error {
+    let (reason, through) = (innermost(error), through(proxy));
+    let message = Error::cluster(format!("{server} cannot be reached{through}: {reason}"));
     if reason.contains("certificate") {
         message.hint("the CA or server name in the kubeconfig does not fit this server")
+    } else if proxy.is_some() {
+        message.hint("is the proxy up? the kubeconfig's proxy-url or HTTPS_PROXY names it")
     } else {
         message.hint("is the cluster up, and does the network lead there from here?")
     }
@@ -115,7 +140,9 @@ pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    let text = innermost.to_string();
+    // rustls refers programmers to its manual.
+    text.split(": https://docs.rs/").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -151,7 +178,22 @@ mod tests {
         for cut in ["{\"a\": [1,", ""] {
             assert_eq!(text(cut), "cannot read a: the answer of https://h ends too early");
         }
-        assert_eq!(text("<html>"), "cannot read a: https://h answers with something else");
+        let other = "cannot read a: https://h answers with something that is not JSON";
+        assert_eq!(text("<html>"), other);
+        let utf16 = String::from_utf8(vec![0xff, 0xfe]).unwrap_err();
+        let error = request(&kube::Error::FromUtf8(utf16), "https://h", "read a");
+        assert_eq!((error.message().text(), error.message().hints().len()), (other, 1));
+    }
+
+    #[test]
+    fn what_is_on_the_way_is_named_and_nobody_elses_manual() {
+        let closed = "peer closed connection: https://docs.rs/rustls/latest/manual";
+        let error = kube::Error::Service(std::io::Error::other(closed).into());
+        let proxy = Address::of("http://u:PW@p:3128");
+        let text = |proxy| by_way(&error, "https://h", proxy, "a").message().text().to_owned();
+        assert_eq!(text(None), "https://h cannot be reached: peer closed connection");
+        let through = "https://h cannot be reached through the proxy http://p:3128: peer closed";
+        assert!(text(Some(&proxy)).starts_with(through));
     }
 
     #[test]

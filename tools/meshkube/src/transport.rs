@@ -8,9 +8,12 @@
 //! - A server that repeats our credentials finds them removed from what it says: no message, capture
 //!   or record holds them.
 
+mod answer;
+mod ours;
 mod request;
 
-use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION, header::HeaderValue};
+use crate::user::Login;
+use http::{Request, Response, StatusCode, header::AUTHORIZATION, header::HeaderValue};
 use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
@@ -19,17 +22,17 @@ use kube::client::{Body, ConfigExt as _};
 use kube::{Client, Config};
 use meshcore::{Address, Error, Result};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower::{BoxError, Service, ServiceBuilder};
 
-/// Bytes of one answer: ten times what a page of 500 large objects has.
-const MOST: usize = 128 << 20;
+/// Bytes of one answer: five times what a page of 500 large objects has.
+const MOST: usize = 64 << 20;
 /// Bytes of all answers of one server in one run.
-const IN_ALL: usize = 2 << 30;
+const IN_ALL: usize = 1 << 30;
 
 /// Why a request was not made, or its answer not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
     /// The answer is longer than [`MOST`].
     Answer,
@@ -39,6 +42,12 @@ pub enum Bound {
     Request,
     /// It would carry credentials without encryption.
     Plain,
+    /// The user's credentials cannot be used.
+    Login(Error),
+    /// The server says that something else answers.
+    Redirect(Address),
+    /// The answer is not what was asked for: what it is, and what was asked.
+    Other(String),
 }
 
 impl std::fmt::Display for Bound {
@@ -48,6 +57,9 @@ impl std::fmt::Display for Bound {
             Self::Answers => write!(f, "its answers have more than {} GiB in all", IN_ALL >> 30),
             Self::Request => f.write_str("the request leads to something else than it says"),
             Self::Plain => f.write_str("credentials are not sent without TLS"),
+            Self::Redirect(to) => write!(f, "it redirects to {to}, and no API server does"),
+            Self::Other(what) => write!(f, "it answers with {what}"),
+            Self::Login(error) => f.write_str(error.message().text()),
         }
     }
 }
@@ -55,26 +67,26 @@ impl std::fmt::Display for Bound {
 impl std::error::Error for Bound {}
 
 /// A client that keeps to what is said above. `config` has an address that is whole:
-/// [`crate::server`].
-pub fn client(config: &Config) -> Result<Client> {
+/// [`crate::server`]; its user has no credentials but a certificate, as `login` has them.
+pub fn client(config: &Config, login: Login) -> Result<Client> {
     let mut direct = HttpConnector::new();
     direct.enforce_http(false);
     let Some(proxy) = config.proxy_url.clone() else {
-        return through(config, config.rustls_https_connector_with_connector(direct));
+        return through(config, login, config.rustls_https_connector_with_connector(direct));
     };
     match proxy.scheme_str() {
         Some("socks5") => {
             let connector = SocksV5::new(proxy, direct);
-            through(config, config.rustls_https_connector_with_connector(connector))
+            through(config, login, config.rustls_https_connector_with_connector(connector))
         }
         Some("http") => {
             let connector = tunnel(proxy, direct);
-            through(config, config.rustls_https_connector_with_connector(connector))
+            through(config, login, config.rustls_https_connector_with_connector(connector))
         }
         Some("https") => {
             let secured = config.rustls_https_connector_with_connector(direct).map_err(tls)?;
             let connector = tunnel(proxy, secured);
-            through(config, config.rustls_https_connector_with_connector(connector))
+            through(config, login, config.rustls_https_connector_with_connector(connector))
         }
         _ => {
             let proxy = Address::of(&proxy.to_string());
@@ -101,17 +113,16 @@ fn tls(error: kube::Error) -> Error {
     crate::refusal::request(&error, "", "connect")
 }
 
-fn through<C>(config: &Config, connector: kube::Result<C>) -> Result<Client>
+fn through<C>(config: &Config, login: Login, connector: kube::Result<C>) -> Result<Client>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
     let connector = connector.map_err(tls)?;
     let sender = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
     let base = config.cluster_url.path().trim_end_matches('/').to_owned();
-    let ours = Arc::new(Ours::default());
+    let ours = Arc::new(Ours { login, ..Ours::default() });
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
-        .option_layer(config.auth_layer().map_err(tls)?)
         .layer(config.extra_headers_layer().map_err(tls)?)
         .layer_fn(|inner| Guard { inner, base: base.clone(), most: MOST, ours: Arc::clone(&ours) })
         .map_err(BoxError::from)
@@ -119,52 +130,19 @@ where
     Ok(Client::new(service, config.default_namespace.clone()))
 }
 
-/// What is ours: credentials that were sent, and what was taken of answers so far.
+/// What is ours: credentials, those that were sent, and what was taken of answers so far.
 #[derive(Default)]
 struct Ours {
-    secrets: Mutex<Vec<Vec<u8>>>,
+    login: Login,
+    secrets: ours::Secrets,
     taken: std::sync::atomic::AtomicUsize,
 }
 
 impl Ours {
-    /// Notes the credentials of a request: a token may be another each time.
-    fn remember(&self, headers: &HeaderMap) {
-        let Some(value) = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes) else { return };
-        // After "Bearer" or "Basic".
-        let start = value.iter().position(|&byte| byte == b' ').map_or(0, |blank| blank + 1);
-        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let secret = &value[start..];
-        if !secret.is_empty() && !secrets.iter().any(|known| known == secret) {
-            secrets.push(secret.to_vec());
-        }
-    }
-
-    /// An answer without them.
-    fn without(&self, text: Vec<u8>) -> Vec<u8> {
-        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.iter().fold(text, |text, secret| without(text, secret))
-    }
-
     fn take(&self, bytes: usize) -> Result<(), Bound> {
         let before = self.taken.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
         if before.saturating_add(bytes) > IN_ALL { Err(Bound::Answers) } else { Ok(()) }
     }
-}
-
-/// A text without a secret: in one pass, as a server may repeat it a million times.
-fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
-    let next = |rest: &[u8]| rest.windows(secret.len()).position(|part| part == secret);
-    if next(&text).is_none() {
-        return text;
-    }
-    let (mut out, mut rest) = (Vec::with_capacity(text.len()), &text[..]);
-    while let Some(start) = next(rest) {
-        out.extend_from_slice(&rest[..start]);
-        out.extend_from_slice(b"[removed]");
-        rest = &rest[start + secret.len()..];
-    }
-    out.extend_from_slice(rest);
-    out
 }
 
 #[derive(Clone)]
@@ -181,9 +159,9 @@ type Answer<B> = Response<Either<Full<bytes::Bytes>, Limited<B>>>;
 
 impl<S, B> Service<Request<Body>> for Guard<S>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
+    S::Future: Send,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
@@ -195,24 +173,28 @@ where
         self.inner.poll_ready(context).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (ours, most, uri) = (Arc::clone(&self.ours), self.most, request.uri());
-        let refused = if !request::check(request.method(), uri, &self.base) {
-            Some(Bound::Request)
-        } else if uri.scheme_str() != Some("https") && request.headers().contains_key(AUTHORIZATION)
-        {
-            Some(Bound::Plain)
-        } else {
-            None
-        };
-        if let Some(bound) = refused {
-            return Box::pin(async move { Err(bound.into()) });
-        }
-        ours.remember(request.headers());
-        let is_stream = request::is_watch(uri);
-        let answer = self.inner.call(request);
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let (ours, most, base) = (Arc::clone(&self.ours), self.most, self.base.clone());
+        // The one that is ready.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            let (parts, body) = answer.await.map_err(Into::into)?.into_parts();
+            let uri = request.uri().clone();
+            if !request::check(request.method(), &uri, &base) {
+                return Err(Bound::Request.into());
+            }
+            if let Some(header) = ours.login.header().await.map_err(Bound::Login)? {
+                request.headers_mut().insert(AUTHORIZATION, header);
+            }
+            if uri.scheme_str() != Some("https") && request.headers().contains_key(AUTHORIZATION) {
+                return Err(Bound::Plain.into());
+            }
+            ours.secrets.remember(request.headers());
+            let is_stream = request::is_watch(&uri);
+            let method = request.method().clone();
+            let (mut parts, body) = inner.call(request).await.map_err(Into::into)?.into_parts();
+            ours.secrets.remove_headers(&mut parts.headers);
+            answer::redirect(parts.status, &parts.headers)?;
             let body = Limited::new(body, most);
             if is_stream || parts.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Response::from_parts(parts, Either::Right(body)));
@@ -223,7 +205,12 @@ where
             })?;
             let bytes = bytes.to_bytes();
             ours.take(bytes.len())?;
-            let text = ours.without(bytes.into());
+            let text = ours.secrets.remove(bytes.into(), !parts.status.is_success());
+            if let Some(name) = request::object(&method, &uri, &base)
+                && parts.status.is_success()
+            {
+                answer::check(&method, &name, &text)?;
+            }
             Ok(Response::from_parts(parts, Either::Left(Full::new(text.into()))))
         })
     }

@@ -17,8 +17,8 @@ pub const EXPIRES_ANNOTATION: &str = "meshutils/expires";
 pub const ROTATE_ANNOTATION: &str = "meshutils/rotate-after";
 /// Where a client-side `kubectl apply` keeps a copy of the manifest.
 pub const COPY_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// What istioctl and mesh-remote-secret put before a cluster's name.
-const NAME_PREFIX: &str = "istio-remote-secret-";
+/// What stands before a cluster's ID in the name of its Secret.
+pub const NAME_PREFIX: &str = "istio-remote-secret-";
 
 /// One Secret.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +63,12 @@ struct Metadata {
     labels: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "null_as_default")]
     annotations: BTreeMap<String, String>,
+}
+
+/// The name of a cluster's remote Secret, as istioctl and mesh-remote-secret have it.
+#[must_use]
+pub fn name_of(cluster: &str) -> String {
+    format!("{NAME_PREFIX}{cluster}")
 }
 
 /// Whether a Secret is, or once was, a remote Secret: by label, or by its name.

@@ -51,23 +51,41 @@ pub fn is_watch(uri: &Uri) -> bool {
     uri.query().unwrap_or_default().split('&').any(|pair| pair.starts_with("watch="))
 }
 
-fn leads(method: &Method, path: &[&str]) -> bool {
+/// The name of the object that a request is for, where it is for one; empty for a new one.
+pub fn object(method: &Method, uri: &Uri, base: &str) -> Option<String> {
+    let path = uri.path().strip_prefix(base)?.strip_prefix('/')?;
+    let path: Vec<&str> = path.split('/').collect();
+    match resource(&path)? {
+        [_] if method == Method::POST => Some(String::new()),
+        [_, name] => {
+            let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+            Some(name.into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What follows the version and the namespace: a plural, and perhaps a name and a part.
+fn resource<'a, 'b>(path: &'a [&'b str]) -> Option<&'a [&'b str]> {
     let rest = match path {
-        ["version" | "apis"] => return method == Method::GET,
         ["api", version, rest @ ..] if is_api_word(version) => rest,
         ["apis", group, version, rest @ ..] if is_group(group) && is_api_word(version) => rest,
-        _ => return false,
+        _ => return None,
     };
-    // Namespaces are objects, too.
-    let rest = match rest {
+    match rest {
+        // Namespaces are objects, too.
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() => {
-            if DnsLabel::parse(namespace).is_err() {
-                return false;
-            }
-            rest
+            DnsLabel::parse(namespace).is_ok().then_some(rest)
         }
-        rest => rest,
-    };
+        rest => Some(rest),
+    }
+}
+
+fn leads(method: &Method, path: &[&str]) -> bool {
+    if let ["version" | "apis"] = path {
+        return method == Method::GET;
+    }
+    let Some(rest) = resource(path) else { return false };
     let is_name = |name: &str| !name.is_empty() && !name.starts_with('.') || name.len() > 2;
     match rest {
         [] => method == Method::GET,
@@ -111,6 +129,23 @@ mod tests {
         ] {
             assert!(is_allowed(method, uri), "{method} {uri}");
         }
+    }
+
+    #[test]
+    fn the_object_of_a_path_is_known() {
+        for (path, name) in [
+            ("/base/api/v1/namespaces/n/secrets/s?&dryRun=All", Some("s")),
+            ("/base/api/v1/namespaces/n", Some("n")),
+            ("/base/apis/rbac.authorization.k8s.io/v1/clusterroles/a:b%20c", Some("a:b c")),
+            ("/base/api/v1/namespaces/n/secrets", None),
+            ("/base/api/v1/namespaces/n/pods/p/exec", None),
+            ("/base/version", None),
+        ] {
+            let found = object(&Method::GET, &path.parse().unwrap(), "/base");
+            assert_eq!(found, name.map(str::to_owned), "{path}");
+        }
+        let new = "/base/api/v1/namespaces/n/secrets?".parse().unwrap();
+        assert_eq!(object(&Method::POST, &new, "/base"), Some(String::new()));
     }
 
     /// Of an attack: what kube made of names with `?`, `/` and `#` in them.
