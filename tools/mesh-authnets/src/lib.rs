@@ -4,16 +4,18 @@
 //! tests 210,000 load the program and 160,000 describe and read its flags. What bounds the reading
 //! of many clusters is said at `meshcore::cluster`.
 
+mod block;
 mod check;
-mod merge;
 mod mesh;
+mod peers;
 mod plan;
 mod update;
 
+pub use block::Block;
 pub use check::findings;
-pub use merge::{Block, Caller, Coverage, blocks_for};
 pub use mesh::{ApiServer, CallerRange, ClusterPath, Member, Reach};
-pub use plan::{Options, Plan};
+pub use peers::{Call, Lacking, Peers};
+pub use plan::{Exceeded, Options, Plan};
 pub use update::{Request, global_access_command, list_command};
 
 use clap::{Parser, ValueEnum};
@@ -88,26 +90,32 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         }
     };
     let members = args.members(console)?;
-    let plans = args.plans(&members)?;
-    for plan in plans.iter().filter(|plan| !plan.server.is_restricted && !plan.restricts) {
-        console.note(
-            &Message::new("lets in all addresses: its authorized networks are off")
-                .at(format!("cluster {}", plan.member.label))
-                .hint("--enable writes a list for it and puts it into force"),
-        );
-    }
-    if let Some((plan, wide)) = plans.iter().find_map(|plan| Some((plan, plan.wide.clone()?))) {
-        return Err(wide.at(format!("cluster {}", plan.member.label)));
+    let peers = Peers::of(&members);
+    let mut plans = Vec::new();
+    let mut found: Vec<Finding> = Vec::new();
+    for plan in args.plans(&members, &peers)? {
+        let place = format!("cluster {}", plan.member.label);
+        if !plan.server.is_restricted && !plan.restricts {
+            console.note(
+                &Message::new("lets in all addresses: its authorized networks are off")
+                    .at(&place)
+                    .hint("--enable writes a list for it and puts it into force"),
+            );
+        }
+        match (&plan.wide, plan.exceeded()) {
+            (Some(wide), _) => return Err(wide.clone().at(place)),
+            (None, Some(exceeded)) if findings_as.is_none() => {
+                return Err(Error::data(exceeded.to_string())
+                    .at(place)
+                    .hint(check::TOO_MANY)
+                    .hint("--max sets another limit"));
+            }
+            _ if findings_as.is_some() => found.extend(findings(&plan)),
+            _ => plans.push(plan),
+        }
     }
     if let Some(format) = findings_as {
-        let found: Vec<Finding> = plans.iter().flat_map(findings).collect();
         return Ok(finding::outcome(&found, format));
-    }
-    if let Some((plan, limit)) = plans.iter().find_map(|plan| Some((plan, plan.exceeded()?))) {
-        return Err(Error::data(format!("would have {}, of {limit} at most", plan.counts()))
-            .at(format!("cluster {}", plan.member.label))
-            .hint(check::TOO_MANY)
-            .hint("--max sets another limit"));
     }
     let as_json = args.output == Some(Format::Json);
     for warning in plans.iter().flat_map(|plan| warnings(plan, as_json)) {
@@ -156,8 +164,12 @@ impl Args {
         Ok(members)
     }
 
-    /// A plan for each chosen cluster.
-    fn plans<'a>(&self, members: &'a [Member]) -> Result<Vec<Plan<'a>>> {
+    /// A plan for each chosen cluster, made when it is asked for.
+    fn plans<'a>(
+        &self,
+        members: &'a [Member],
+        peers: &Peers<'a>,
+    ) -> Result<impl Iterator<Item = Plan<'a>>> {
         let options =
             Options { enable: self.enable, max: self.max, meant: &self.public.allow_public };
         let on_gke: Vec<(&Member, &ApiServer)> =
@@ -170,14 +182,13 @@ impl Args {
                     .hint(format!("it has: {}", known.join(", "))));
             }
         }
-        let chosen = |member: &Member| {
+        let chosen = move |member: &Member| {
             self.cluster.is_empty() || self.cluster.iter().any(|name| is(member, name))
         };
         Ok(on_gke
             .into_iter()
-            .filter(|(member, _)| chosen(member))
-            .map(|(member, server)| Plan::new(member, server, members, options))
-            .collect())
+            .filter(move |(member, _)| chosen(member))
+            .map(move |(member, server)| Plan::new(member, server, peers, options)))
     }
 }
 

@@ -1,10 +1,14 @@
 //! The clusters of a mesh: where each calls from, and who may reach its API server.
 
-use crate::merge::Block;
+use crate::block::Block;
 use ipnet::IpNet;
 use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::{Cluster, EndpointKind, Provider, Range, RangeKind};
 use meshcore::{DnsLabel, Error, Result};
+
+/// How many networks GKE takes (gcloud's `MAX_AUTHORIZED_NETWORKS_CIDRS_PUBLIC`, `_PRIVATE`).
+const MAX_PUBLIC: usize = 50;
+const MAX_PRIVATE: usize = 100;
 
 /// A cluster as the others see it.
 #[derive(Debug)]
@@ -128,6 +132,13 @@ impl ApiServer {
             has_public_endpoint: has(EndpointKind::Public),
             has_ipv6: cluster.endpoints.iter().any(|e| e.url.starts_with("https://[")),
         })
+    }
+
+    /// How many networks its list may have.
+    #[must_use]
+    pub fn max_networks(&self) -> usize {
+        let public = self.has_public_endpoint || self.private_endpoint.is_none();
+        if public { MAX_PUBLIC } else { MAX_PRIVATE }
     }
 }
 

@@ -1,13 +1,14 @@
 //! What one API server must be changed in, so that the other clusters reach it.
 
-use crate::merge::{Block, Caller, Coverage, blocks_for};
-use crate::mesh::{ApiServer, CallerRange, Member, Reach};
-use ipnet::IpNet;
-use meshcore::{Error, cidr};
+use crate::block::Block;
+use crate::mesh::{ApiServer, Member, Reach};
+use crate::peers::{Call, Peers};
+use ipnet::{IpNet, Ipv6Net};
+use meshcore::Error;
+use meshcore::cidr::{self, Joined};
 
-/// How many networks GKE takes (gcloud's `MAX_AUTHORIZED_NETWORKS_CIDRS_PUBLIC`, `_PRIVATE`).
-const MAX_PUBLIC: usize = 50;
-const MAX_PRIVATE: usize = 100;
+/// How many ranges and clusters a plan tells of; of more it says how many they are.
+pub const TOLD: usize = 10;
 
 /// What the user decides.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,103 +28,133 @@ pub struct Plan<'a> {
     pub member: &'a Member,
     /// Its API server.
     pub server: &'a ApiServer,
-    /// Ranges of the other clusters that it does not let in.
-    pub missing: Vec<(&'a Member, &'a CallerRange)>,
-    /// What to add to its list.
-    pub added: Vec<Block>,
+    /// Ranges of the other clusters that it does not let in: the first ones.
+    pub missing: Vec<Call<'a>>,
+    /// How many these are.
+    pub missing_count: usize,
+    /// What to add to its list; not all of it where that would be too long.
+    added: Vec<Block>,
     /// Whether to put the list into force.
     pub restricts: bool,
-    /// Clusters in other regions that its private endpoint does not answer to.
+    /// Clusters in other regions that its private endpoint does not answer to: the first ones.
     pub far: Vec<&'a Member>,
+    /// How many these are.
+    pub far_count: usize,
     /// Why it must not be carried out: it lets in strangers.
     pub wide: Option<Error>,
     limit: usize,
 }
 
 /// What is let in that nobody's clusters have: by the new networks, or by these and the old ones
-/// together where the old ones alone do not.
-fn wide(there: &[Block], added: &[Block], meant: &[IpNet]) -> Option<Error> {
-    let judge = |blocks: &mut dyn Iterator<Item = &Block>| {
-        let nets: Vec<IpNet> = blocks.map(|block| block.net).collect();
-        cidr::refuse_wide(&nets, meant).err()
-    };
-    let with_old = || judge(&mut there.iter().chain(added));
-    let is_new = || !added.is_empty() && judge(&mut there.iter()).is_none();
-    judge(&mut added.iter()).or_else(|| is_new().then(with_old).flatten())
+/// together where the old ones alone do not, or were not in force.
+fn wide(there: &Joined, restricts: bool, added: &[Block], meant: &[IpNet]) -> Option<Error> {
+    if added.is_empty() && !restricts {
+        return None;
+    }
+    let judge = |nets: &Joined| cidr::refuse_wide(nets, meant).err();
+    let new = || added.iter().map(|block| &block.net);
+    let is_new = || restricts || judge(there).is_none();
+    let with_old = || judge(&Joined::of(there.ranges().iter().chain(new())));
+    judge(&Joined::of(new())).or_else(|| is_new().then(with_old).flatten())
 }
 
 impl<'a> Plan<'a> {
-    /// Compares what `server` of `member` lets in with what the other members call from.
+    /// Compares what `server` of `member`, one of the clusters, lets in with what the other members
+    /// call from.
     #[must_use]
     pub fn new(
         member: &'a Member,
         server: &'a ApiServer,
-        members: &'a [Member],
+        peers: &Peers<'a>,
         options: Options<'_>,
     ) -> Self {
-        let peers = || members.iter().filter(|peer| peer.label != member.label);
-        let restricts = options.enable && !server.is_restricted;
-        let mut missing = Vec::new();
-        if server.is_restricted || restricts {
-            let coverage = Coverage::of(&server.blocks);
-            let ranges = peers().flat_map(|peer| peer.callers.iter().map(move |r| (peer, r)));
-            missing = ranges
-                .filter(|(_, range)| server.has_ipv6 || range.net.addr().is_ipv4())
-                .filter(|(_, range)| !coverage.holds(&range.net))
-                .collect();
-        }
-        let callers: Vec<Caller<'_>> = missing
-            .iter()
-            .map(|(peer, range)| Caller { peer: &peer.name, net: range.net })
-            .collect();
-        let region = server.path.region();
-        let far = peers()
-            .filter(|_| server.private_endpoint == Some(Reach::Region))
-            .filter(|peer| peer.server.as_ref().is_some_and(|s| s.path.region() != region))
-            .collect();
-        let limit = if server.has_public_endpoint || server.private_endpoint.is_none() {
-            MAX_PUBLIC
-        } else {
-            MAX_PRIVATE
-        };
-        let added = blocks_for(&callers);
-        Self {
+        let limit = options.max.unwrap_or_else(|| server.max_networks());
+        let mut plan = Self {
             member,
             server,
-            wide: wide(&server.blocks, &added, options.meant),
-            added,
-            missing,
-            restricts,
-            far,
-            limit: options.max.unwrap_or(limit),
+            missing: Vec::new(),
+            missing_count: 0,
+            added: Vec::new(),
+            restricts: options.enable && !server.is_restricted,
+            far: Vec::new(),
+            far_count: 0,
+            wide: None,
+            limit,
+        };
+        if server.is_restricted || plan.restricts {
+            let there = Joined::of(server.blocks.iter().map(|block| &block.net));
+            // No address of IPv6 can call a server without one: it lacks none.
+            let all_ipv6 = IpNet::V6(Ipv6Net::default());
+            let unreachable = (!server.has_ipv6).then_some(&all_ipv6);
+            let lacking =
+                peers.lacking(member, Joined::of(there.ranges().iter().chain(unreachable)));
+            plan.missing = lacking.calls().take(TOLD).collect();
+            plan.missing_count = lacking.count();
+            plan.added = lacking.blocks(limit);
+            plan.wide = wide(&there, plan.restricts, &plan.added, options.meant);
         }
+        if server.private_endpoint == Some(Reach::Region) {
+            (plan.far, plan.far_count) = peers.far_from(server.path.region(), TOLD);
+        }
+        plan
     }
 
-    /// The list to write, if it changes: what is there, untouched and in its order, and then
-    /// what is added.
+    /// The list to write, if it changes and is not too long: what is there, untouched and in its
+    /// order, and then what is added.
     #[must_use]
     pub fn list(&self) -> Option<Vec<&Block>> {
         let changes = self.restricts || !self.added.is_empty();
-        changes.then(|| self.server.blocks.iter().chain(&self.added).collect())
+        let fits = self.length() <= self.limit;
+        (changes && fits).then(|| self.server.blocks.iter().chain(&self.added).collect())
+    }
+
+    fn length(&self) -> usize {
+        self.server.blocks.len() + self.added.len()
     }
 
     /// Whether to switch global access on.
     #[must_use]
     pub fn needs_global_access(&self) -> bool {
-        !self.far.is_empty()
+        self.far_count > 0
     }
 
-    /// The limit, where the list to write is longer.
+    /// How many networks there would be, where they are too many.
     #[must_use]
-    pub fn exceeded(&self) -> Option<usize> {
-        self.list().filter(|list| list.len() > self.limit).map(|_| self.limit)
+    pub fn exceeded(&self) -> Option<Exceeded> {
+        let changes = self.restricts || !self.added.is_empty();
+        let Self { limit, ref added, .. } = *self;
+        (changes && self.length() > limit).then(|| Exceeded {
+            there: self.server.blocks.len(),
+            added: added.len(),
+            more: added.len() > limit,
+            limit,
+        })
     }
+}
 
-    /// How many networks there would be, in words.
-    #[must_use]
-    pub fn counts(&self) -> String {
-        let (kept, added) = (self.server.blocks.len(), self.added.len());
-        format!("{} authorized networks ({kept} there, {added} to add)", kept + added)
+/// A list that would be too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// How many networks it has.
+    pub there: usize,
+    /// How many would be added.
+    pub added: usize,
+    /// Whether more would be added: they are not counted any further than to the limit.
+    pub more: bool,
+    /// How many it may have.
+    pub limit: usize,
+}
+
+impl std::fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { there, added, more, limit } = *self;
+        let all = there + added;
+        let or_more = if more { " or more" } else { "" };
+        write!(
+            f,
+            "would have {all}{or_more} authorized networks ({there} there, {added}{or_more} to add), \
+             of {limit} at most"
+        )
     }
 }
 
@@ -148,7 +179,8 @@ mod tests {
     }
 
     fn first<'m>(members: &'m [Member], options: Options<'_>) -> Plan<'m> {
-        Plan::new(&members[0], members[0].server.as_ref().unwrap(), members, options)
+        let server = members[0].server.as_ref().unwrap();
+        Plan::new(&members[0], server, &Peers::of(members), options)
     }
 
     fn pods(cidrs: &[&str]) -> Value {

@@ -1,6 +1,6 @@
 //! A plan as gcloud's command lines, and as the requests that gcloud would send.
 
-use crate::merge::Block;
+use crate::block::Block;
 use crate::mesh::ClusterPath;
 use crate::plan::Plan;
 use meshcore::shell;

@@ -1,3 +1,5 @@
 //! The tests of mesh-authnets.
 
 mod cli;
+mod many;
+mod strangers;

@@ -4,11 +4,11 @@ use crate::member::{Member, Mesh};
 use crate::networks::site;
 use crate::table::firewalls as check;
 use ipnet::IpNet;
-use mesh_authnets::{Options, Plan};
+use mesh_authnets::{Options, Peers, Plan};
 use mesh_firewall::{
     Allow, Existing, Limits, Network, Opening, ResourceName, Step, Targets, Vpc, difference, rules,
 };
-use meshcore::cidr::{self, CidrError};
+use meshcore::cidr::{self, CidrError, Joined};
 use meshcore::cluster::{Cluster, Provider, RangeKind};
 use meshcore::finding::Finding;
 use meshcore::{Error, Result, route};
@@ -42,10 +42,11 @@ fn authorized(mesh: &Mesh) -> Vec<Finding> {
     };
     let known: Vec<_> = mesh.members.iter().filter_map(of_record).collect();
     let (names, members): (Vec<String>, Vec<mesh_authnets::Member>) = known.into_iter().unzip();
+    let peers = Peers::of(&members);
     let mut found = Vec::new();
     for (name, member) in names.iter().zip(&members) {
         let Some(server) = &member.server else { continue };
-        let plan = Plan::new(member, server, &members, Options::default());
+        let plan = Plan::new(member, server, &peers, Options::default());
         let findings = mesh_authnets::findings(&plan);
         // What does not fit into the list cannot be added to it.
         let is_full = findings.iter().any(|finding| finding.code == check::TOO_MANY.code);
@@ -67,11 +68,7 @@ fn authorized(mesh: &Mesh) -> Vec<Finding> {
     found
 }
 
-/// How many peers a finding names.
-const NAMED: usize = 10;
-
-/// One finding of those that have one fix: with a fix of each of its peers, a cluster of a large mesh
-/// would have thousands of lines.
+/// One finding of those that have one fix; of many ranges mesh-authnets makes one itself.
 fn as_one(findings: Vec<Finding>, name: &str) -> Option<Finding> {
     let count = findings.len();
     let peers: BTreeSet<String> = findings
@@ -80,16 +77,12 @@ fn as_one(findings: Vec<Finding>, name: &str) -> Option<Finding> {
         .collect();
     let mut finding = findings.into_iter().next()?;
     if count > 1 {
-        let named: Vec<&str> = peers.iter().take(NAMED).map(String::as_str).collect();
-        let more = match peers.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let named: Vec<&str> = peers.iter().map(String::as_str).collect();
         finding.message = format!(
-            "cluster {name} does not let in {count} ranges of other clusters: {}{more}",
+            "cluster {name} does not let in {count} ranges of other clusters: {}",
             named.join(", ")
         );
-        finding.evidence = json!({"ranges": count, "peers": named, "peerCount": peers.len()});
+        finding.evidence = json!({"ranges": count, "peers": named});
     }
     Some(finding)
 }
@@ -177,7 +170,7 @@ impl Nodes<'_> {
         if found.steps.is_empty() {
             return Ok(None);
         }
-        if let Err(strangers) = cidr::refuse_wide(&sources, &[]) {
+        if let Err(strangers) = cidr::refuse_wide(&Joined::of(&sources), &[]) {
             return Ok(Some((String::new(), format!(": {}", strangers.message().text()))));
         }
         let wide = [opening(wide)];
@@ -206,10 +199,15 @@ mod tests {
         };
         assert_eq!(as_one(Vec::new(), "a"), None);
         assert_eq!(as_one(vec![one(1)], "a"), Some(one(1)));
-        let all = as_one((0..200).map(one).collect(), "a").unwrap();
-        assert!(all.message.ends_with("c008, c009 and 190 more"), "{}", all.message);
-        assert_eq!(all.evidence["peerCount"], 200);
-        assert_eq!(all.evidence["peers"].as_array().unwrap().len(), NAMED);
+        let all = as_one((0..9).map(one).collect(), "a").unwrap();
+        assert!(
+            all.message.ends_with(
+                "9 ranges of other clusters: c000, c001, c002, c003, c004, c005, c006, c007, c008"
+            ),
+            "{}",
+            all.message
+        );
+        assert_eq!(all.evidence["peers"].as_array().unwrap().len(), 9);
         assert_eq!(all.fix, one(1).fix);
     }
 }

@@ -3,7 +3,7 @@
 use crate::member::{Member, Mesh};
 use crate::networks::{is_placed, move_to, site};
 use crate::table::ranges as check;
-use mesh_cidrs::{Inventory, Overlap, overlaps};
+use mesh_cidrs::{Inventory, MOST, Overlap, Overlaps, overlaps};
 use meshcore::cluster::{Cluster, RangeKind};
 use meshcore::finding::Finding;
 use meshcore::input::Source;
@@ -36,11 +36,16 @@ fn of_network(network: Option<&str>, members: &[(&Member, Cluster)]) -> Result<V
     let inventory =
         Inventory::read(vec![Source::new("records".to_owned(), records.into_bytes())?])?;
     let ranges = inventory.ranges(&KINDS, true)?;
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, (member, _)) in members.iter().enumerate() {
+        places.entry(member.name()).or_insert(i);
+    }
     let mut told = BTreeSet::new();
     let mut found = Vec::new();
-    for Overlap { outer, inner } in overlaps(&inventory, &ranges, false) {
+    let Overlaps { found: all, more } = overlaps(&inventory, &ranges, false);
+    for Overlap { outer, inner } in all {
         let (one, other) = (inventory.owner(&outer), inventory.owner(&inner));
-        let place = |name: &str| members.iter().position(|(member, _)| member.name() == name);
+        let place = |name: &str| places.get(name).copied();
         let (Some(a), Some(b)) = (place(&one.cluster), place(&other.cluster)) else { continue };
         // The later one came into the addresses of the other.
         let member = members[a.max(b)].0;
@@ -60,6 +65,9 @@ fn of_network(network: Option<&str>, members: &[(&Member, Cluster)]) -> Result<V
             member.finding(&check::OVERLAP, None, &text, evidence, fix)
         };
         found.push(finding);
+    }
+    if let Some(last) = found.last_mut().filter(|_| more) {
+        last.message += &format!("; more than {MOST} ranges overlap, and these are the first");
     }
     Ok(found)
 }

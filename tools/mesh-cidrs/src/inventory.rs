@@ -92,12 +92,6 @@ impl Inventory {
         Ok(Self { clusters, lists, documents, warnings })
     }
 
-    /// Whether any range is a cluster's, and not one that the user wrote.
-    #[must_use]
-    pub fn has_clusters(&self) -> bool {
-        !self.clusters.is_empty()
-    }
-
     /// What the descriptions leave open.
     #[must_use]
     pub fn warnings(&self) -> &[Message] {

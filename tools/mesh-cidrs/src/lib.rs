@@ -12,14 +12,14 @@ mod inventory;
 mod overlap;
 mod text;
 
-pub use aggregate::{Set, subtract};
+pub use aggregate::Set;
 pub use growth::shrink;
 pub use inventory::{Inventory, OwnedRange, Owner, read_set};
-pub use overlap::{Overlap, matrix, overlaps};
+pub use overlap::{MOST, Overlap, Overlaps, matrix, overlaps};
 
 use clap::{ArgGroup, Parser, ValueEnum};
 use ipnet::IpNet;
-use meshcore::cidr;
+use meshcore::cidr::{self, Joined, subtract};
 use meshcore::cluster::RangeKind;
 use meshcore::finding::{self, FindingFormat};
 use meshcore::input::Input;
@@ -39,8 +39,8 @@ Examples:
 /// Reads what the clouds' command lines print of clusters and subnets, cluster records, its own
 /// JSON, firewall rules (their source ranges), or plain ranges separated by white space, commas
 /// or semicolons. The set covers the ranges of all clusters and not one address more. A range
-/// that other programs could read differently is refused, and so is an empty result: nothing
-/// here opens a firewall by accident.
+/// that other programs could read differently is refused, and so are an empty result and one of
+/// more public addresses than clusters have: nothing here opens a firewall by accident.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-cidrs", version, before_help = EXAMPLES)]
 #[command(group = ArgGroup::new("question").multiple(false))]
@@ -134,10 +134,10 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         let ranges = inventory.ranges(&kinds, args.trunc)?;
         refuse_nothing(ranges.is_empty(), &kinds)?;
         if args.check_overlap {
-            return args.report_overlaps(&inventory, &ranges);
+            return args.report_overlaps(&inventory, &ranges, console);
         }
         let nets = ranges.iter().map(|range| range.net).collect();
-        let (set, holds) = args.result(nets, inventory.has_clusters(), console)?;
+        let (set, holds) = args.result(nets, console)?;
         return Ok(Outcome::done(json_lines(with_owners(&inventory, &set, &ranges, holds))));
     }
     let mut set = Set::default();
@@ -152,13 +152,15 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         let file = Input { files: vec![file.clone()] };
         let mut there = Set::default();
         read_set(&file, &ALL, args.trunc, &mut there)?;
-        return Ok(args.rest(&subtract(&set.aggregate(), &there.aggregate())));
+        let rest = subtract(&set.aggregate(), &there.aggregate());
+        args.judge(&rest)?;
+        return Ok(args.rest(&rest));
     }
     if let (Some(length), Some(within)) = (args.free, &args.within) {
         let within = inventory::parse(within, args.trunc).map_err(|e| e.at("--within"))?;
         return args.first_free(length, within, &set.aggregate());
     }
-    let (set, _) = args.result(set, inventory.has_clusters(), console)?;
+    let (set, _) = args.result(set, console)?;
     Ok(Outcome::done(args.text(&set)))
 }
 
@@ -193,40 +195,50 @@ impl Args {
     }
 
     /// The ranges to write, in order, and whether one of them holds one of those they are made of.
-    /// Clusters that somebody else describes do not have the Internet.
-    fn result(
-        &self,
-        set: Set,
-        has_clusters: bool,
-        console: &Console,
-    ) -> Result<(Vec<IpNet>, Holds)> {
+    fn result(&self, set: Set, console: &Console) -> Result<(Vec<IpNet>, Holds)> {
         let (set, holds): (_, Holds) = if self.no_aggregate {
             (set.distinct(), IpNet::eq)
         } else {
             (self.limit(set.aggregate(), console)?, |set, range| set.contains(range))
         };
-        if let Some(all) = set.iter().find(|net| net.prefix_len() == 0) {
-            let text = format!("the ranges together are {all}, every address there is");
-            return Err(Error::data(text).hint(
-                "one of them is wrong, or --max is too low: no cluster owns the whole Internet",
-            ));
-        }
-        if has_clusters {
-            cidr::refuse_wide(&set, &self.public.allow_public)?;
-        }
+        self.judge(&set)?;
         Ok((set, holds))
     }
 
-    fn report_overlaps(&self, inventory: &Inventory, ranges: &[OwnedRange]) -> Result<Outcome> {
+    /// Refuses what lets in strangers: of the very ranges that are written, whoever each came from.
+    fn judge(&self, written: &[IpNet]) -> Result<()> {
+        let hint = |error: Error| match self.allow_growth {
+            true => error.hint("--allow-growth may have made it so: give a higher --max"),
+            false => error,
+        };
+        let joined = Joined::of(written);
+        if let Some(all) = joined.everything() {
+            let text = format!("the ranges together are {all}, every address there is");
+            let error = Error::data(text).hint("one of them is wrong: nobody owns the Internet");
+            return Err(hint(error));
+        }
+        cidr::refuse_wide(&joined, &self.public.allow_public).map_err(hint)
+    }
+
+    fn report_overlaps(
+        &self,
+        inventory: &Inventory,
+        ranges: &[OwnedRange],
+        console: &Console,
+    ) -> Result<Outcome> {
         let services_too = self.kind == [Kind::Service];
-        let found = overlaps(inventory, ranges, services_too);
+        let Overlaps { found, more } = overlaps(inventory, ranges, services_too);
+        if more {
+            let text = format!("more than {MOST} ranges overlap others: these are the first");
+            console.warn(&Message::new(text));
+        }
         let findings: Vec<_> = found.iter().map(|overlap| overlap.finding(inventory)).collect();
         match self.output {
             Format::Lines => Ok(finding::outcome(&findings, FindingFormat::Lines)),
             Format::Json => Ok(finding::outcome(&findings, FindingFormat::Json)),
             Format::Table => {
                 let verdict = if found.is_empty() { Verdict::Yes } else { Verdict::No };
-                Ok(Outcome { output: matrix(inventory, ranges, &found), verdict })
+                Ok(Outcome { output: matrix(inventory, ranges, &found)?, verdict })
             }
             Format::Csv => {
                 Err(Error::usage("overlaps have no csv form: use -o lines, json or table"))

@@ -3,7 +3,7 @@
 use crate::{Inventory, OwnedRange};
 use meshcore::cluster::RangeKind;
 use meshcore::finding::{Finding, Severity};
-use meshcore::table;
+use meshcore::{Error, Result, table};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,37 +16,74 @@ pub struct Overlap {
     pub inner: OwnedRange,
 }
 
-/// All overlaps between ranges of different clusters, and of services with anything else, in
+/// How many overlaps are told at most. A thousand clusters with one range have half a million.
+pub const MOST: usize = 10_000;
+
+/// Overlaps in order, and whether there are more.
+#[derive(Debug, Default)]
+pub struct Overlaps {
+    /// The first ones.
+    pub found: Vec<Overlap>,
+    /// Whether there are others.
+    pub more: bool,
+}
+
+/// The overlaps between ranges of different clusters, and of services with anything else, in
 /// order. `ranges` must be sorted. Two clusters may have the same service range, as its addresses
 /// mean something inside each alone: such pairs count with `services_too`.
 #[must_use]
-pub fn overlaps(inventory: &Inventory, ranges: &[OwnedRange], services_too: bool) -> Vec<Overlap> {
-    let mut found = Vec::new();
+pub fn overlaps(inventory: &Inventory, ranges: &[OwnedRange], services_too: bool) -> Overlaps {
+    let mut overlaps = Overlaps::default();
+    let found = &mut overlaps.found;
     // The ranges that hold the current one, from the largest to the smallest: ranges share
-    // addresses only when one holds the other.
-    let mut around: Vec<OwnedRange> = Vec::new();
-    let is_service = |range: &OwnedRange| inventory.kind(range) == Some(RangeKind::Service);
+    // addresses only when one holds the other. Those of services are apart: they may be many.
+    let mut around: [Vec<OwnedRange>; 2] = Default::default();
     for &inner in ranges {
-        while around.last().is_some_and(|outer| !outer.net.contains(&inner.net)) {
-            around.pop();
+        for outers in &mut around {
+            while outers.last().is_some_and(|outer| !outer.net.contains(&inner.net)) {
+                outers.pop();
+            }
         }
-        let clash = |outer: &&OwnedRange| match (is_service(outer), is_service(&inner)) {
-            (true, true) => services_too && outer.cluster() != inner.cluster(),
-            // A service address must not be a pod's or node's, in its own cluster either.
-            (true, false) | (false, true) => true,
-            (false, false) => outer.cluster() != inner.cluster(),
-        };
-        found.extend(around.iter().filter(clash).map(|&outer| Overlap { outer, inner }));
-        around.push(inner);
+        let kind = inventory.kind(&inner);
+        let is_service = kind == Some(RangeKind::Service);
+        let [services, others] = &mut around;
+        let (own, across) = if is_service { (services, others) } else { (others, services) };
+        let start = found.len();
+        let room = MOST - start;
+        // A service address must not be a pod's or node's, in its own cluster either.
+        found.extend(across.iter().take(room + 1).map(|&outer| Overlap { outer, inner }));
+        if !is_service || services_too {
+            let of_another = own.iter().filter(|outer| outer.cluster() != inner.cluster());
+            found.extend(of_another.take(room + 1).map(|&outer| Overlap { outer, inner }));
+        }
+        found[start..].sort_by_key(|overlap| overlap.outer);
+        if found.len() > MOST {
+            found.truncate(MOST);
+            overlaps.more = true;
+            return overlaps;
+        }
+        // A cluster that says the same twice is no other one.
+        let is_of_it =
+            |outer: &&OwnedRange| outer.net == inner.net && outer.cluster() == inner.cluster();
+        let mut known = own.iter().rev().take_while(is_of_it);
+        if known.all(|outer| inventory.kind(outer) != kind) {
+            own.push(inner);
+        }
     }
-    found
+    overlaps
 }
 
+/// How many clusters a table has at most.
+const WIDEST: usize = 500;
+
 /// Clusters against clusters; a cell names the kinds of ranges that overlap, row before column.
-#[must_use]
-pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -> String {
+pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -> Result<String> {
     let label = |range: &OwnedRange| inventory.owner(range).cluster;
     let clusters: BTreeSet<String> = ranges.iter().map(label).collect();
+    if clusters.len() > WIDEST {
+        let text = format!("a table of {} clusters, of {WIDEST} at most", clusters.len());
+        return Err(Error::data(text).hint("use -o lines or json"));
+    }
     let mut cells: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for Overlap { outer, inner } in found {
         for (row, column) in [(outer, inner), (inner, outer)] {
@@ -64,7 +101,7 @@ pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -
         };
         std::iter::once(row.clone()).chain(clusters.iter().map(cell)).collect()
     };
-    table::text(&header, clusters.iter().map(row))
+    Ok(table::text(&header, clusters.iter().map(row)))
 }
 
 impl Overlap {
@@ -103,7 +140,7 @@ mod tests {
             pair.sort();
             pair
         };
-        found.iter().map(pair).collect()
+        found.found.iter().map(pair).collect()
     }
 
     proptest! {

@@ -235,20 +235,91 @@ fn growth_is_asked_for_and_told() {
         .stderr(predicate::str::contains("every address there is"));
 }
 
-/// What other clusters say of themselves is judged together; what the user writes is the user's.
+/// Of an attack: what is written is judged, whoever wrote it and whatever it was made of.
 #[test]
-fn clusters_do_not_have_the_internet() {
+fn what_is_written_is_judged() {
     let two = r#"[{"name": "a", "clusterIpv4Cidr": "34.0.0.0/9"},
         {"name": "b", "clusterIpv4Cidr": "34.128.0.0/9"}]"#;
-    for args in [&[][..], &["-o", "json"], &["--no-aggregate"]] {
+    let lines = "34.0.0.0/9\n34.128.0.0/9\n";
+    let own = "{\"cidr\":\"34.0.0.0/9\"}\n{\"cidr\":\"34.128.0.0/9\"}\n";
+    let rule = r#"{"kind": "compute#firewall", "sourceRanges": ["34.0.0.0/9", "34.128.0.0/9"]}"#;
+    let meant = ["--allow-public", "34.0.0.0/8"];
+    for input in [two, lines, own, rule, "34.1.2.3/9 34.129.2.3/9"] {
+        for args in [&[][..], &["-ojson"], &["-ocsv"], &["--no-aggregate"], &["--max", "1"]] {
+            let trunc = &["--trunc"];
+            tool(args)
+                .args(trunc)
+                .write_stdin(input)
+                .assert()
+                .code(3)
+                .stdout("")
+                .stderr(predicate::str::contains("more public addresses than a /12"));
+            tool(args).args(trunc).args(meant).write_stdin(input).assert().success();
+        }
+    }
+    tool(&meant).write_stdin(two).assert().success().stdout("34.0.0.0/8\n");
+    for (args, input, message) in [
+        (&["--no-aggregate"][..], "0.0.0.0/1 128.0.0.0/1", "are 0.0.0.0/0, every address"),
+        (&["-ojson"], "::/1 8000::/1", "are ::/0, every address"),
+        // Private ranges, and what lies between.
+        (&["--max", "1", "--allow-growth"], "172.16.0.0/12 192.168.0.0/16", "128.0.0.0/1 among"),
+        (&["--max", "1", "--allow-growth"], "172.16.0.0/12 192.168.0.0/16", "higher --max"),
+        (&["--max", "1", "--allow-growth"], "fd00::/64 2001:db8::/64", "every address"),
+        (&["--max", "1", "--allow-growth", "-ojson"], "10.0.0.0/8 11.0.0.0/16", "10.0.0.0/7 among"),
+        (&[], "64:ff9b::/97 64:ff9b::8000:0/97", "64:ff9b::/96 among them"),
+        (&[], "::1/0", "has host bits"),
+        (&["--trunc"], "::1/96", "::/96 among them"),
+        (&["--trunc"], "2002::1/16", "2002::/16 among them"),
+        (&["--trunc"], "::ffff:34.0.0.1/90", "::ffc0:0:0/90 among them"),
+        (&["--trunc"], "::ffff:34.0.0.1/104", "write 34.0.0.1/8"),
+    ] {
         tool(args)
-            .write_stdin(two)
+            .write_stdin(input)
             .assert()
             .code(3)
             .stdout("")
-            .stderr(predicate::str::contains("more public addresses than a /12"));
+            .stderr(predicate::str::contains(message));
     }
-    let meant = ["--allow-public", "34.0.0.0/8"];
-    tool(&meant).write_stdin(two).assert().success().stdout("34.0.0.0/8\n");
-    tool(&[]).write_stdin("34.0.0.0/9 34.128.0.0/9").assert().success().stdout("34.0.0.0/8\n");
+}
+
+#[test]
+fn what_others_do_not_let_in_is_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("there");
+    std::fs::write(&there, "34.0.0.0/9\n").unwrap();
+    let args = ["--not-covered-by", there.to_str().unwrap()];
+    tool(&args).write_stdin("34.0.0.0/8").assert().code(3).stdout("");
+    tool(&args).write_stdin("34.0.0.0/9 34.128.0.0/12").assert().code(1).stdout("34.128.0.0/12\n");
+    tool(&args)
+        .args(["--allow-public", "34.0.0.0/8"])
+        .write_stdin("34.0.0.0/8")
+        .assert()
+        .code(1)
+        .stdout("34.128.0.0/9\n");
+}
+
+/// Two hundred million pairs.
+#[test]
+fn twenty_thousand_clusters_of_one_range_are_the_first_overlaps() {
+    let clusters: String = (0..20_000)
+        .map(|i| format!("{{\"name\": \"c{i:05}\", \"clusterIpv4Cidr\": \"10.0.0.0/14\"}}\n"))
+        .collect();
+    let more = "warning: more than 10000 ranges overlap others: these are the first";
+    tool(&["--check-overlap"])
+        .write_stdin(clusters.as_str())
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("\n").count(10_000))
+        .stderr(predicate::str::contains(more));
+    tool(&["--check-overlap", "-otable"])
+        .write_stdin(clusters.as_str())
+        .assert()
+        .code(3)
+        .stdout("");
+    tool(&[]).write_stdin(clusters).assert().success().stdout("10.0.0.0/14\n");
+    // Services may be alike.
+    let services: String = (0..20_000)
+        .map(|i| format!("{{\"name\": \"c{i:05}\", \"location\": \"l\", \"clusterIpv4Cidr\": \"\", \"servicesIpv4Cidr\": \"10.0.0.0/20\"}}\n"))
+        .collect();
+    tool(&["--check-overlap"]).write_stdin(services).assert().success().stdout("");
 }

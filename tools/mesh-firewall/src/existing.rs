@@ -3,8 +3,9 @@
 use crate::{Allow, Network, Protocol, Rule, Targets};
 use ipnet::IpNet;
 use meshcore::DnsLabel;
+use meshcore::cidr::Joined;
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A rule as `gcloud compute firewall-rules list --format=json` prints it: the `Firewall` of the
@@ -190,14 +191,13 @@ impl Existing {
     }
 
     /// Whether it keeps out some of this traffic.
-    fn keeps_out(&self, allow: Allow, target: Target<'_>, sources: &[IpNet]) -> bool {
+    fn keeps_out(&self, allow: Allow, target: Target<'_>, sources: &Joined) -> bool {
         let Action::Deny(denied) = &self.action else { return false };
-        let own = self.sources();
         self.ingress
             && self.enabled
             && self.may_hold_for(target)
             && denied.iter().any(|denied| denied.overlaps(&allow))
-            && own.iter().any(|own| sources.iter().any(|n| own.contains(n) || n.contains(own)))
+            && self.sources().iter().any(|own| sources.meets(own))
     }
 
     /// Whether it lets in this protocol from its own sources.
@@ -216,22 +216,30 @@ impl Existing {
 /// <https://cloud.google.com/firewall/docs/firewalls#priority_order_for_firewall_rules>
 #[must_use]
 pub fn let_in_already(rule: &Rule, existing: &[Existing]) -> bool {
+    let wanted = Joined::of(&rule.part.sources);
+    // Most targets and protocols are let in by the same rules.
+    let mut known: BTreeMap<Vec<usize>, bool> = BTreeMap::new();
     rule.part.allow.iter().all(|&allow| {
         each_target(&rule.targets).into_iter().all(|target| {
             let first_deny = existing
                 .iter()
-                .filter(|e| e.keeps_out(allow, target, &rule.part.sources))
+                .filter(|e| e.keeps_out(allow, target, &wanted))
                 .map(|e| e.priority)
                 .min();
-            let sources: Vec<IpNet> = existing
-                .iter()
-                .filter(|e| e.priority <= rule.priority)
-                .filter(|e| first_deny.is_none_or(|deny| e.priority < deny))
-                .filter(|e| e.lets_in(allow, target))
-                .flat_map(Existing::sources)
-                .collect();
-            let together = IpNet::aggregate(&sources);
-            rule.part.sources.iter().all(|net| together.iter().any(|whole| whole.contains(net)))
+            let open = existing.iter().enumerate().filter(|(_, e)| {
+                e.priority <= rule.priority
+                    && first_deny.is_none_or(|deny| e.priority < deny)
+                    && e.lets_in(allow, target)
+            });
+            let open: Vec<usize> = open.map(|(i, _)| i).collect();
+            if let Some(&is_let_in) = known.get(&open) {
+                return is_let_in;
+            }
+            let sources: Vec<IpNet> = open.iter().flat_map(|&i| existing[i].sources()).collect();
+            let together = Joined::of(&sources);
+            let is_let_in = wanted.ranges().iter().all(|net| together.holds(net));
+            known.insert(open, is_let_in);
+            is_let_in
         })
     })
 }
@@ -241,11 +249,13 @@ pub fn denied_before<'a>(
     rule: &'a Rule,
     existing: &'a [Existing],
 ) -> impl Iterator<Item = &'a Existing> {
-    existing.iter().filter(|e| e.priority <= rule.priority).filter(|e| {
+    let wanted = Joined::of(&rule.part.sources);
+    existing.iter().filter(|e| e.priority <= rule.priority).filter(move |e| {
         let targets = each_target(&rule.targets);
-        rule.part.allow.iter().any(|&allow| {
-            targets.iter().any(|&target| e.keeps_out(allow, target, &rule.part.sources))
-        })
+        rule.part
+            .allow
+            .iter()
+            .any(|&allow| targets.iter().any(|&target| e.keeps_out(allow, target, &wanted)))
     })
 }
 

@@ -6,7 +6,8 @@ use crate::{
 };
 use clap::ValueEnum as _;
 use ipnet::IpNet;
-use meshcore::{Error, Message, Result, cidr};
+use meshcore::cidr::{self, Joined};
+use meshcore::{Error, Message, Result};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -170,14 +171,15 @@ impl Args {
             return Err(Error::data("the input holds no range")
                 .hint("a rule without sources lets in every address"));
         }
-        match cidr::all_addresses(&opening.sources) {
+        let joined = Joined::of(&opening.sources);
+        match joined.everything() {
             Some(any) if !self.allow_any_source => Err(Error::data(format!(
                 "rule {}: its ranges together are {any}, every address there is",
                 opening.name
             ))
             .hint("one of them is wrong, or say that you mean it: --allow-any-source")),
             _ if self.allow_any_source => Ok(()),
-            _ => cidr::refuse_wide(&opening.sources, &self.public.allow_public)
+            _ => cidr::refuse_wide(&joined, &self.public.allow_public)
                 .map_err(|error| error.at(format!("rule {}", opening.name))),
         }
     }

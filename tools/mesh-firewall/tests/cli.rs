@@ -4,23 +4,23 @@
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
-fn tool(args: &[&str]) -> assert_cmd::Command {
+pub fn tool(args: &[&str]) -> assert_cmd::Command {
     let mut tool = mesh_tests::tool("mesh-firewall");
     tool.env_clear().args(args);
     tool
 }
 
 /// The standard output for these ranges.
-fn output(args: &[&str], ranges: &str) -> String {
+pub fn output(args: &[&str], ranges: &str) -> String {
     let assert = tool(args).write_stdin(ranges).assert().success();
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
-const PODS: &str = "10.4.0.0/14,10.0.0.0/14";
-const GUIDE: [&str; 4] = ["--network", "default", "--target-tags", "b,a"];
+pub const PODS: &str = "10.4.0.0/14,10.0.0.0/14";
+pub const GUIDE: [&str; 4] = ["--network", "default", "--target-tags", "b,a"];
 
 /// A file of existing rules.
-fn existing(rules: Value) -> tempfile::NamedTempFile {
+pub fn existing(rules: Value) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), rules.to_string()).unwrap();
     file
@@ -209,24 +209,6 @@ fn every_address_is_let_in_only_when_asked_for() {
         let args = [&GUIDE[..], &["--allow-any-source"]].concat();
         tool(&args).write_stdin(ranges).assert().success();
     }
-    // Of an attack: all but one eighth of a percent of the Internet, and all of IPv4 in other words.
-    let but_255 = "0.0.0.0/1 128.0.0.0/2 192.0.0.0/3 224.0.0.0/4 240.0.0.0/5 248.0.0.0/6 \
-                   252.0.0.0/7 254.0.0.0/8";
-    for (ranges, reason) in [
-        (but_255, "rule istio-multicluster-pods: the ranges together have more public addresses"),
-        ("2000::/3", "than a /32, 2000::/3 among them"),
-        ("::ffff:0:0/96", "is IPv4 in the form of IPv6: write 0.0.0.0/0"),
-    ] {
-        tool(&GUIDE)
-            .write_stdin(ranges)
-            .assert()
-            .code(3)
-            .stdout("")
-            .stderr(predicate::str::contains(reason));
-    }
-    let named = [&GUIDE[..], &["--allow-public", "34.0.0.0/8"]].concat();
-    tool(&GUIDE).write_stdin("34.0.0.0/8").assert().code(3).stdout("");
-    tool(&named).write_stdin("34.0.0.0/8").assert().success();
     let args = [&GUIDE[..], &["--webhook-from", "0.0.0.0/0"]].concat();
     tool(&args).write_stdin(PODS).assert().code(3).stdout("");
 }

@@ -1,3 +1,4 @@
 //! The tests of mesh-firewall.
 
 mod cli;
+mod strangers;

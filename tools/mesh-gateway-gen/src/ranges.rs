@@ -1,21 +1,23 @@
 //! Who is let in to a gateway: ranges, plain or as mesh-cidrs writes them in JSON.
 
 use ipnet::IpNet;
+use meshcore::cidr::{self, Joined};
 use meshcore::input::Source;
-use meshcore::{Error, Result, cidr};
+use meshcore::{Error, Result};
 
 /// All ranges of the sources, sorted and each once; never none. All addresses are refused unless
 /// they are allowed, and so are more public ones than clusters have, unless they are `meant`.
 pub fn read(sources: &[Source], allow_any: bool, meant: &[IpNet]) -> Result<Vec<IpNet>> {
     let mut ranges = cidr::read(sources)?;
-    if let Some(any) = cidr::all_addresses(&ranges).filter(|_| !allow_any) {
+    let joined = Joined::of(&ranges);
+    if let Some(any) = joined.everything().filter(|_| !allow_any) {
         return Err(Error::data(format!(
             "--source-ranges: its ranges together are {any}, which lets everybody in"
         ))
         .hint("leave --source-ranges out, or say --allow-any-source"));
     }
     if !allow_any {
-        cidr::refuse_wide(&ranges, meant).map_err(|error| error.at("--source-ranges"))?;
+        cidr::refuse_wide(&joined, meant).map_err(|error| error.at("--source-ranges"))?;
     }
     ranges.sort_unstable();
     ranges.dedup();

@@ -1,8 +1,12 @@
 //! Strict reading of CIDR ranges.
 
 pub(crate) mod canonical;
+mod embedded;
+mod set;
 mod wide;
 
+pub(crate) use embedded::of_ipv4;
+pub use set::{Joined, before, span, subtract};
 pub use wide::{AllowPublic, refuse_wide};
 
 use crate::Error;
@@ -63,13 +67,6 @@ pub fn read(sources: &[Source]) -> crate::Result<Vec<IpNet>> {
     Ok(all)
 }
 
-/// The range of all addresses, if these ranges make one together: halves of it all are all of it.
-#[must_use]
-pub fn all_addresses<'a>(ranges: impl IntoIterator<Item = &'a IpNet>) -> Option<IpNet> {
-    let ranges = ranges.into_iter().copied().collect();
-    IpNet::aggregate(&ranges).into_iter().find(|range| range.prefix_len() == 0)
-}
-
 /// A line of `mesh-cidrs -o json`.
 #[derive(Deserialize)]
 struct Entry {
@@ -118,15 +115,6 @@ fn parse_any(text: &str) -> Result<IpNet, CidrError> {
     } else {
         Err(CidrError::HostBits { network: net.trunc() })
     }
-}
-
-/// The range of IPv4 that one of IPv6 stands for (`::ffff:10.0.0.0/104`). Firewalls know it by
-/// either name, and what is judged by one must not pass by the other.
-pub(crate) fn of_ipv4(net: &IpNet) -> Option<IpNet> {
-    let IpNet::V6(net) = net else { return None };
-    let address = net.addr().to_ipv4_mapped()?;
-    let length = net.prefix_len().checked_sub(96)?;
-    IpNet::new(address.into(), length).ok()
 }
 
 #[cfg(test)]
@@ -223,7 +211,11 @@ mod tests {
             ("0.0.0.0/1 8000::/1", None),
         ] {
             let ranges: Vec<IpNet> = text.split(' ').map(|range| parse(range).unwrap()).collect();
-            assert_eq!(all_addresses(&ranges), expected.map(|net| parse(net).unwrap()), "{text}");
+            assert_eq!(
+                Joined::of(&ranges).everything(),
+                expected.map(|net| parse(net).unwrap()),
+                "{text}"
+            );
         }
     }
 

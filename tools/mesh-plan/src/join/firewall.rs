@@ -8,10 +8,11 @@ use crate::wanted::{Member, Wanted};
 use ipnet::IpNet;
 use mesh_authnets as authnets;
 use mesh_firewall::{Allow, Existing, Limits, Opening, ResourceName, Rule, Targets, Vpc};
+use meshcore::cidr::{self, Joined};
 use meshcore::cluster::{Cluster, Provider, RangeKind};
 use meshcore::input::{self, Source};
 use meshcore::shell::command_line;
-use meshcore::{Error, Message, Result, cidr};
+use meshcore::{Error, Message, Result};
 use std::collections::BTreeSet;
 
 /// mesh-firewall's name for them.
@@ -99,10 +100,11 @@ pub fn servers(wanted: &Wanted<'_>) -> Result<Vec<authnets::Member>> {
 
 fn authorized(wanted: &Wanted<'_>) -> Result<Vec<Step>> {
     let members = servers(wanted)?;
+    let peers = authnets::Peers::of(&members);
     let mut steps = Vec::new();
     for member in &members {
         let Some(server) = &member.server else { continue };
-        let plan = authnets::Plan::new(member, server, &members, authnets::Options::default());
+        let plan = authnets::Plan::new(member, server, &peers, authnets::Options::default());
         let findings = authnets::findings(&plan);
         let Some(first) = findings.first() else { continue };
         if let Some(wide) = &plan.wide {
@@ -181,7 +183,8 @@ pub fn opened(
 ) -> Result<(Vec<Step>, Vec<Message>)> {
     let name: ResourceName = NAME.parse().map_err(|reason: &str| Error::data(reason))?;
     let openings = [Opening { name, allow: Allow::GUIDES.to_vec(), sources: pods(members)? }];
-    cidr::refuse_wide(&openings[0].sources, &[]).map_err(|error| error.at("the pods' ranges"))?;
+    cidr::refuse_wide(&Joined::of(&openings[0].sources), &[])
+        .map_err(|error| error.at("the pods' ranges"))?;
     let targets = Targets::Tags(firewall.tags.iter().cloned().collect());
     let wanted = mesh_firewall::rules(&openings, &targets, PRIORITY, LIMITS)?;
     let found = mesh_firewall::difference(wanted, &openings, rules.0.clone(), &firewall.network)?;

@@ -4,10 +4,11 @@ use super::Leaving;
 use crate::join::{Plan, Rules, firewall};
 use crate::step::{Stage, Step};
 use crate::wanted::{Member, Wanted};
-use ipnet::IpNet;
 use mesh_authnets::{Block, Member as Server};
 use mesh_firewall::Vpc;
 use meshcore::Result;
+use meshcore::cidr::Joined;
+use std::collections::BTreeSet;
 
 /// Firewall rules and authorized networks as the rest of the mesh needs them.
 pub fn plan(
@@ -17,9 +18,10 @@ pub fn plan(
     plan: &mut Plan,
 ) -> Result<()> {
     match firewall::servers(wanted) {
-        Ok(servers) => plan
-            .steps
-            .extend(servers.iter().filter_map(|one| closed(wanted, leaving, &servers, one))),
+        Ok(servers) => {
+            let gone = leaving_labels(wanted, leaving);
+            plan.steps.extend(servers.iter().filter_map(|one| closed(&gone, &servers, one)));
+        }
         Err(error) => plan.warn(Stage::Firewall, firewall::not_planned(&error)),
     }
     let Some(firewall) = &wanted.firewall else { return Ok(()) };
@@ -51,34 +53,24 @@ pub fn plan(
     Ok(())
 }
 
+/// Records of clusters that leave, by their labels.
+fn leaving_labels(wanted: &Wanted<'_>, leaving: Leaving<'_, '_>) -> BTreeSet<String> {
+    let gone = wanted.members.iter().filter(|member| leaving.has(member));
+    gone.filter_map(|member| Some(member.state?.record.as_ref()?.label())).collect()
+}
+
 /// The list of an API server without what only the mesh needed.
-fn closed(
-    wanted: &Wanted<'_>,
-    leaving: Leaving<'_, '_>,
-    servers: &[Server],
-    one: &Server,
-) -> Option<Step> {
+fn closed(gone: &BTreeSet<String>, servers: &[Server], one: &Server) -> Option<Step> {
     let server = one.server.as_ref().filter(|server| server.is_restricted)?;
-    let goes = |server: &Server| {
-        let named = |member: &&Member<'_>| {
-            member
-                .state
-                .and_then(|state| state.record.as_ref())
-                .is_some_and(|r| r.label() == server.label)
-        };
-        wanted.members.iter().find(named).is_some_and(|member| leaving.has(member))
-    };
+    let goes = |server: &Server| gone.contains(&server.label);
     let peers = || servers.iter().filter(|peer| peer.label != one.label);
     let is_parted = |peer: &&Server| goes(one) || goes(peer);
-    let nets = |is_parted_from: bool| -> Vec<IpNet> {
+    let nets = |is_parted_from: bool| {
         let some = peers().filter(|peer| is_parted(peer) == is_parted_from);
-        some.flat_map(|peer| peer.callers.iter().map(|caller| caller.net)).collect()
+        Joined::of(some.flat_map(|peer| peer.callers.iter().map(|caller| &caller.net)))
     };
     let (gone, left) = (nets(true), nets(false));
-    let is_of = |block: &Block| {
-        gone.iter().any(|net| net.contains(&block.net))
-            && !left.iter().any(|net| net.contains(&block.net) || block.net.contains(net))
-    };
+    let is_of = |block: &Block| gone.holds(&block.net) && !left.meets(&block.net);
     let (removed, kept): (Vec<Block>, Vec<Block>) = server.blocks.iter().cloned().partition(is_of);
     if removed.is_empty() {
         return None;

@@ -1,6 +1,8 @@
 //! Ranges that let in strangers: judged together, whoever each came from. Two peers that have half
 //! of the Internet each open all of it.
 
+use super::embedded::{Embedded, embedded};
+use super::{Joined, subtract};
 use crate::{Error, Result};
 use ipnet::IpNet;
 
@@ -32,46 +34,68 @@ const PRIVATE: [&str; 15] = [
 /// The flag of tools that let ranges in.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct AllowPublic {
-    /// Public ranges that are meant, where they are more than a /12 (IPv6: a /32) together
+    /// Public ranges that are meant, where they are more than a /12 (IPv6: a /32) together. A range
+    /// of IPv6 that holds IPv4 (NAT64, Teredo, 6to4) counts as that, too
     #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = super::parse)]
     pub allow_public: Vec<IpNet>,
 }
 
-/// Refuses ranges that together hold more public addresses than anybody's clusters have, unless
-/// the user named them: `meant`.
-pub fn refuse_wide<'a>(ranges: impl IntoIterator<Item = &'a IpNet>, meant: &[IpNet]) -> Result<()> {
-    let joined = IpNet::aggregate(&ranges.into_iter().copied().collect());
-    let mut known: Vec<IpNet> = PRIVATE.iter().filter_map(|text| text.parse().ok()).collect();
-    known.extend(meant);
-    let known = IpNet::aggregate(&known);
-    for (is_v4, most, size) in [(true, MOST_V4, "/12"), (false, MOST_V6, "/32")] {
-        let of_family = joined.iter().filter(|net| net.addr().is_ipv4() == is_v4);
-        let sizes: Vec<(u128, &IpNet)> = of_family.map(|net| (public(net, &known), net)).collect();
-        let total = sizes.iter().fold(0u128, |sum, (size, _)| sum.saturating_add(*size));
-        if let (true, Some((_, widest))) = (total > most, sizes.iter().max()) {
+/// Refuses ranges that hold more public addresses than anybody's clusters have, unless
+/// the user named them: `meant`. What a range of IPv6 holds of IPv4 counts as IPv4, too.
+pub fn refuse_wide(ranges: &Joined, meant: &[IpNet]) -> Result<()> {
+    let private: Vec<IpNet> = PRIVATE.iter().filter_map(|text| text.parse().ok()).collect();
+    let known = Joined::of(private.iter().chain(meant));
+    let asked = subtract(ranges.ranges(), Joined::of(meant).ranges());
+    let families: [(Weigh, u128, &str); 2] =
+        [(addresses_v6, MOST_V6, "/32"), (addresses_v4, MOST_V4, "/12")];
+    for (weigh, most, size) in families {
+        let sizes = || asked.iter().map(|net| (weigh(net, &known), net));
+        let total = sizes().fold(0u128, |sum, (size, _)| sum.saturating_add(size));
+        if let (true, Some((_, widest))) = (total > most, sizes().max()) {
             let text = format!(
                 "the ranges together have more public addresses than a {size}, {widest} among them"
             );
-            return Err(Error::data(text)
+            let mut error = Error::data(text)
                 .hint("no cluster has so many: one of the ranges is wrong, or somebody lies")
-                .hint("if they are meant, name them: --allow-public CIDR,..."));
+                .hint("if they are meant, name them: --allow-public CIDR,...");
+            if size == "/12" && !widest.addr().is_ipv4() {
+                error = error
+                    .hint("an IPv6 range that holds IPv4 (NAT64, Teredo, 6to4) is judged by that");
+            }
+            return Err(error);
         }
     }
     Ok(())
 }
 
-/// How many addresses of a range are in none of the known ones.
-fn public(net: &IpNet, known: &[IpNet]) -> u128 {
-    if known.iter().any(|known| known.contains(net)) {
+/// Counts the addresses of one family that a range has outside of the known ones.
+type Weigh = fn(&IpNet, &Joined) -> u128;
+
+fn addresses_v4(net: &IpNet, known: &Joined) -> u128 {
+    let IpNet::V6(net) = net else { return unknown(net, known) };
+    embedded(*net)
+        .map(|part| match part {
+            Embedded::Range(range) => unknown(&range, known),
+            Embedded::Anywhere(count) => count,
+        })
+        .fold(0, u128::saturating_add)
+}
+
+fn addresses_v6(net: &IpNet, known: &Joined) -> u128 {
+    if net.addr().is_ipv4() { 0 } else { unknown(net, known) }
+}
+
+fn unknown(net: &IpNet, known: &Joined) -> u128 {
+    if known.holds(net) {
         return 0;
     }
-    if !known.iter().any(|known| net.contains(known)) {
-        let bits = net.max_prefix_len() - net.prefix_len();
-        return 1u128.checked_shl(bits.into()).unwrap_or(u128::MAX);
-    }
-    // It holds a known one, and so has halves.
-    let halves = net.subnets(net.prefix_len() + 1).into_iter().flatten();
-    halves.fold(0, |sum, half| sum.saturating_add(public(&half, known)))
+    let rest = subtract(std::slice::from_ref(net), known.ranges());
+    rest.iter().map(size).fold(0, u128::saturating_add)
+}
+
+fn size(net: &IpNet) -> u128 {
+    let bits = net.max_prefix_len() - net.prefix_len();
+    1u128.checked_shl(bits.into()).unwrap_or(u128::MAX)
 }
 
 #[cfg(test)]
@@ -80,7 +104,7 @@ mod tests {
 
     fn judge(ranges: &[&str], meant: &[&str]) -> Result<()> {
         let nets = |all: &[&str]| all.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
-        refuse_wide(&nets(ranges), &nets(meant))
+        refuse_wide(&Joined::of(&nets(ranges)), &nets(meant))
     }
 
     #[test]
@@ -121,5 +145,49 @@ mod tests {
         assert!(judge(&["34.0.0.0/8", "10.0.0.0/8"], &["32.0.0.0/6"]).is_ok());
         assert!(judge(&["34.0.0.0/8"], &["34.0.0.0/10"]).is_err());
         assert!(judge(&["0.0.0.0/0", "::/0"], &["0.0.0.0/0", "::/0"]).is_ok());
+        // All of IPv6 is meant, and nothing of IPv4.
+        assert!(judge(&["34.0.0.0/8"], &["::/0"]).is_err());
+    }
+
+    /// Of a second attack: the same Internet by other names.
+    #[test]
+    fn ipv4_is_judged_in_ipv6_too() {
+        for range in [
+            "64:ff9b::/96",
+            "64:ff9b::34.0.0.0/104",
+            "64:ff9b:1::/48",
+            "64:ff9b:1::10.0.0.0/104",
+            "::/96",
+            "::34.0.0.0/104",
+            "::ffff:0:0:0/96",
+            "::/80",
+            "::/8",
+            "2001::/32",
+            "2001:0:102:304::/64",
+            "2002::/16",
+            "2002:2200::/24",
+        ] {
+            let error = judge(&[range], &[]).unwrap_err();
+            let text = error.message().text();
+            assert!(text.ends_with(&format!("{} among them", range.parse::<IpNet>().unwrap())));
+            assert!(judge(&[range], &[range]).is_ok(), "{range}");
+        }
+        for range in [
+            "64:ff9b::10.0.0.0/104",
+            "64:ff9b::34.0.0.0/108",
+            "64:ff9b:1::10.0.0.0/108",
+            "::1/128",
+            "2001:0:102:304:0:0:dd00:0/108",
+            "2002:2200::/32",
+            "fc00::/7",
+        ] {
+            assert!(judge(&[range], &[]).is_ok(), "{range}");
+        }
+        // Who means the IPv4 range means it in each form.
+        assert!(judge(&["64:ff9b::34.0.0.0/104"], &["34.0.0.0/8"]).is_ok());
+        assert!(judge(&["64:ff9b:1::34.0.0.0/104"], &["34.0.0.0/8"]).is_err());
+        // Small parts add up, whatever form each has.
+        let parts = ["34.0.0.0/13", "64:ff9b::35.0.0.0/109", "2002:2400::/40"];
+        assert!(judge(&parts[..2], &[]).is_ok() && judge(&parts, &[]).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! One record from all that is said of one cluster.
 
-use super::Cluster;
+use super::{Cluster, Range, RangeKind};
 use crate::Message;
-use std::fmt::Debug;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Debug};
 
 /// Records, one for each cluster, and where their sources contradict each other.
 #[derive(Debug, Default)]
@@ -13,6 +14,9 @@ pub struct Merged {
     pub contradictions: Vec<Message>,
 }
 
+/// How many contradictions about one cluster are told.
+const TOLD: usize = 20;
+
 /// Makes one record of those that describe the same cluster.
 #[must_use]
 pub fn merge(clusters: Vec<Cluster>) -> Merged {
@@ -20,27 +24,68 @@ pub fn merge(clusters: Vec<Cluster>) -> Merged {
     let mut sorted = clusters;
     // A stable sort: what was said first stays first.
     sorted.sort_by(|a, b| a.identity().cmp(&b.identity()));
+    // What the last cluster has, once a second record speaks of it.
+    let mut has: Option<Has> = None;
     for cluster in sorted {
         match merged.clusters.last_mut() {
             Some(last) if last.identity() == cluster.identity() => {
-                join(last, cluster, &mut merged.contradictions);
+                let has = has.get_or_insert_with(|| Has::of(last));
+                join(last, cluster, has, &mut merged.contradictions);
             }
-            _ => merged.clusters.push(cluster),
+            _ => {
+                if let Some(has) = has.take() {
+                    has.end(&mut merged);
+                }
+                merged.clusters.push(cluster);
+            }
         }
+    }
+    if let Some(has) = has {
+        has.end(&mut merged);
     }
     merged
 }
 
-fn join(into: &mut Cluster, from: Cluster, contradictions: &mut Vec<Message>) {
-    fn add<T>(into: &mut Vec<T>, from: Vec<T>, same: impl Fn(&T, &T) -> bool) {
-        for item in from {
-            if !into.iter().any(|known| same(known, &item)) {
-                into.push(item);
-            }
+/// What a cluster has already: of many records of one cluster each adds to the lists of it.
+struct Has {
+    ranges: BTreeSet<(String, RangeKind)>,
+    /// By URL, where it stands.
+    endpoints: BTreeMap<String, usize>,
+    node_tags: BTreeSet<String>,
+    contradictions: usize,
+}
+
+impl Has {
+    fn of(cluster: &Cluster) -> Self {
+        let endpoints = cluster.endpoints.iter().enumerate().rev();
+        Self {
+            ranges: cluster.ranges.iter().map(|range| (range.cidr.clone(), range.kind)).collect(),
+            // Of two the first counts.
+            endpoints: endpoints.map(|(i, endpoint)| (endpoint.url.clone(), i)).collect(),
+            node_tags: cluster.node_tags.iter().cloned().collect(),
+            contradictions: 0,
         }
     }
+
+    /// All records of the last cluster are read.
+    fn end(self, merged: &mut Merged) {
+        let Some(last) = merged.clusters.last_mut() else { return };
+        last.node_tags = self.node_tags.into_iter().collect();
+        if let more @ 1.. = self.contradictions.saturating_sub(TOLD) {
+            let text = format!("sources differ in {more} more fields");
+            merged.contradictions.push(Message::new(text).at(format!("cluster {}", last.label())));
+        }
+    }
+}
+
+fn join(into: &mut Cluster, from: Cluster, has: &mut Has, contradictions: &mut Vec<Message>) {
     let label = into.label();
-    let mut differ = |field: &str, first: String, second: String| {
+    let told = &mut has.contradictions;
+    let mut differ = |field: &str, first: fmt::Arguments<'_>, second: fmt::Arguments<'_>| {
+        *told += 1;
+        if *told > TOLD {
+            return;
+        }
         let text = format!("sources differ in {field}: {first} is kept, {second} is not");
         contradictions.push(Message::new(text).at(format!("cluster {label}")));
     };
@@ -59,28 +104,31 @@ fn join(into: &mut Cluster, from: Cluster, contradictions: &mut Vec<Message>) {
         "authorizedNetworks",
         &mut differ,
     );
-    for endpoint in &from.endpoints {
-        let known = into.endpoints.iter().find(|known| known.url == endpoint.url);
-        let both = known.and_then(|known| known.ca_data.as_ref()).zip(endpoint.ca_data.as_ref());
+    for endpoint in from.endpoints {
+        let Some(&known) = has.endpoints.get(&endpoint.url) else {
+            has.endpoints.insert(endpoint.url.clone(), into.endpoints.len());
+            into.endpoints.push(endpoint);
+            continue;
+        };
+        let both = into.endpoints[known].ca_data.as_ref().zip(endpoint.ca_data.as_ref());
         if both.is_some_and(|(first, second)| first != second) {
             let field = format!("the CA of {}", endpoint.url);
-            differ(&field, "the first".to_owned(), "the second".to_owned());
+            differ(&field, format_args!("the first"), format_args!("the second"));
         }
     }
-    add(&mut into.ranges, from.ranges, |a, b| a.cidr == b.cidr && a.kind == b.kind);
-    add(&mut into.endpoints, from.endpoints, |a, b| a.url == b.url);
-    add(&mut into.node_tags, from.node_tags, String::eq);
-    into.node_tags.sort();
+    let is_new = |range: &Range| has.ranges.insert((range.cidr.clone(), range.kind));
+    into.ranges.extend(from.ranges.into_iter().filter(is_new));
+    has.node_tags.extend(from.node_tags);
     for (key, value) in from.labels {
         let known = into.labels.entry(key.clone()).or_insert_with(|| value.clone());
         if *known != value {
-            differ(&format!("label {key}"), known.clone(), value);
+            differ(&format!("label {key}"), format_args!("{known}"), format_args!("{value}"));
         }
     }
     for (key, value) in from.other {
         let known = into.other.entry(key.clone()).or_insert_with(|| value.clone());
         if *known != value {
-            differ(&key, known.to_string(), value.to_string());
+            differ(&key, format_args!("{known}"), format_args!("{value}"));
         }
     }
 }
@@ -90,12 +138,12 @@ fn fill<T: PartialEq + Debug>(
     into: &mut Option<T>,
     from: Option<T>,
     field: &str,
-    differ: &mut impl FnMut(&str, String, String),
+    differ: &mut impl FnMut(&str, fmt::Arguments<'_>, fmt::Arguments<'_>),
 ) {
     match (into.as_ref(), &from) {
         (None, _) => *into = from,
         (Some(first), Some(second)) if first != second => {
-            differ(field, format!("{first:?}"), format!("{second:?}"));
+            differ(field, format_args!("{first:?}"), format_args!("{second:?}"));
         }
         _ => {}
     }
@@ -157,5 +205,29 @@ mod tests {
                 "cluster a: sources differ in label x: 1 is kept, 2 is not"
             ]
         );
+    }
+
+    #[test]
+    fn thousands_of_records_of_one_cluster_are_one() {
+        let record = |i: usize| {
+            let cidr = format!("10.{}.{}.0/24", i / 256, i % 256);
+            cluster(
+                json!({"name": "a", "network": format!("n{i}"), "nodeTags": [format!("t{i:05}")],
+                "ranges": [{"cidr": cidr, "kind": "pod"}, {"cidr": "10.200.0.0/24", "kind": "pod"}],
+                "endpoints": [{"url": format!("https://{i}"), "kind": "public"}]}),
+            )
+        };
+        let merged = merge((0..20_000).map(record).collect());
+        let [one] = &merged.clusters[..] else { panic!("it is one cluster") };
+        assert_eq!(
+            (one.ranges.len(), one.endpoints.len(), one.node_tags.len()),
+            (20_001, 20_000, 20_000)
+        );
+        assert_eq!(
+            (&*one.ranges[20_000].cidr, &*one.node_tags[19_999]),
+            ("10.78.31.0/24", "t19999")
+        );
+        assert_eq!(merged.contradictions.len(), TOLD + 1);
+        assert!(merged.contradictions[TOLD].text().ends_with("differ in 19979 more fields"));
     }
 }
