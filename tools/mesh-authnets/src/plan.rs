@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
     pub fn exceeded(&self) -> Option<Exceeded> {
         let changes = self.restricts || !self.added.is_empty();
         let Self { limit, ref added, .. } = *self;
-        (changes && self.length() > limit).then(|| Exceeded {
+        (changes && self.length() > limit).then_some(Exceeded {
             there: self.server.blocks.len(),
             added: added.len(),
             more: added.len() > limit,

@@ -207,9 +207,11 @@ impl Args {
 
     /// Refuses what lets in strangers: of the very ranges that are written, whoever each came from.
     fn judge(&self, written: &[IpNet]) -> Result<()> {
-        let hint = |error: Error| match self.allow_growth {
-            true => error.hint("--allow-growth may have made it so: give a higher --max"),
-            false => error,
+        let hint = |error: Error| {
+            if !self.allow_growth {
+                return error;
+            }
+            error.hint("--allow-growth may have made it so: give a higher --max")
         };
         let joined = Joined::of(written);
         if let Some(all) = joined.everything() {

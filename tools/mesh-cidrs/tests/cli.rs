@@ -301,9 +301,11 @@ fn what_others_do_not_let_in_is_judged() {
 /// Two hundred million pairs.
 #[test]
 fn twenty_thousand_clusters_of_one_range_are_the_first_overlaps() {
-    let clusters: String = (0..20_000)
-        .map(|i| format!("{{\"name\": \"c{i:05}\", \"clusterIpv4Cidr\": \"10.0.0.0/14\"}}\n"))
-        .collect();
+    let records = |ranges: &str| -> String {
+        let record = |i| format!("{{\"name\": \"c{i:05}\", {ranges}}}");
+        (0..20_000).map(record).collect::<Vec<_>>().join("\n")
+    };
+    let clusters = records("\"clusterIpv4Cidr\": \"10.0.0.0/14\"");
     let more = "warning: more than 10000 ranges overlap others: these are the first";
     tool(&["--check-overlap"])
         .write_stdin(clusters.as_str())
@@ -318,8 +320,6 @@ fn twenty_thousand_clusters_of_one_range_are_the_first_overlaps() {
         .stdout("");
     tool(&[]).write_stdin(clusters).assert().success().stdout("10.0.0.0/14\n");
     // Services may be alike.
-    let services: String = (0..20_000)
-        .map(|i| format!("{{\"name\": \"c{i:05}\", \"location\": \"l\", \"clusterIpv4Cidr\": \"\", \"servicesIpv4Cidr\": \"10.0.0.0/20\"}}\n"))
-        .collect();
+    let services = records("\"clusterIpv4Cidr\": \"\", \"servicesIpv4Cidr\": \"10.0.0.0/20\"");
     tool(&["--check-overlap"]).write_stdin(services).assert().success().stdout("");
 }
