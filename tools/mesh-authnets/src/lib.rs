@@ -13,7 +13,7 @@ mod update;
 pub use check::findings;
 pub use merge::{Block, Caller, Coverage, blocks_for};
 pub use mesh::{ApiServer, CallerRange, ClusterPath, Member, Reach};
-pub use plan::{Options, Plan};
+pub use plan::{Options, Plan, Told};
 pub use update::{Request, global_access_command, list_command};
 
 use clap::{Parser, ValueEnum};
@@ -132,6 +132,7 @@ impl Args {
         for warning in read.warnings.iter().chain(&merged.contradictions) {
             console.warn(warning);
         }
+        cluster::refuse_too_many(merged.clusters.len())?;
         let kinds: &[RangeKind] =
             if self.with_nodes { &[RangeKind::Pod, RangeKind::Node] } else { &[RangeKind::Pod] };
         let members = merged

@@ -26,7 +26,8 @@ pub struct Caller<'a> {
     pub net: IpNet,
 }
 
-/// Tells whether blocks, even several together, let in all addresses of a range.
+/// Tells whether blocks, even several together, let in all addresses of a range: the fewest that
+/// let in the same, in order.
 #[derive(Debug)]
 pub struct Coverage(Vec<IpNet>);
 
@@ -40,7 +41,8 @@ impl Coverage {
     /// Whether every address of `net` is let in.
     #[must_use]
     pub fn holds(&self, net: &IpNet) -> bool {
-        self.0.iter().any(|known| known.contains(net))
+        let after = self.0.partition_point(|known| known <= net);
+        self.0[..after].last().is_some_and(|known| known.contains(net))
     }
 }
 
@@ -48,9 +50,14 @@ impl Coverage {
 #[must_use]
 pub fn blocks_for(callers: &[Caller<'_>]) -> Vec<Block> {
     let nets = IpNet::aggregate(&callers.iter().map(|caller| caller.net).collect());
+    let mut sorted: Vec<&Caller<'_>> = callers.iter().collect();
+    sorted.sort_unstable_by_key(|caller| caller.net);
+    let mut rest = sorted.into_iter().peekable();
     let block = |net: IpNet| {
-        let within = callers.iter().filter(|caller| net.contains(&caller.net));
-        let mut peers: Vec<&str> = within.map(|caller| caller.peer).collect();
+        let mut peers = Vec::new();
+        while let Some(caller) = rest.next_if(|caller| net.contains(&caller.net)) {
+            peers.push(caller.peer);
+        }
         peers.sort_unstable();
         peers.dedup();
         Block { cidr: net.to_string(), net, display_name: Some(display_name(&peers)) }

@@ -20,6 +20,37 @@ pub struct Options<'a> {
     pub max: Option<usize>,
 }
 
+/// How many of a cluster's peers are told one by one; of a large mesh all would be its square.
+const MOST_TOLD: usize = 20;
+
+/// The first of many, and how many there are.
+#[derive(Debug)]
+pub struct Told<T> {
+    /// As many as are told.
+    pub first: Vec<T>,
+    /// Of how many.
+    pub count: usize,
+}
+
+impl<T> Told<T> {
+    fn of(all: impl Iterator<Item = T>) -> Self {
+        let mut told = Self { first: Vec::new(), count: 0 };
+        for item in all {
+            if told.count < MOST_TOLD {
+                told.first.push(item);
+            }
+            told.count += 1;
+        }
+        told
+    }
+
+    /// How many are not told.
+    #[must_use]
+    pub fn left_over(&self) -> usize {
+        self.count - self.first.len()
+    }
+}
+
 /// The change of one API server; often none.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -28,15 +59,17 @@ pub struct Plan<'a> {
     /// Its API server.
     pub server: &'a ApiServer,
     /// Ranges of the other clusters that it does not let in.
-    pub missing: Vec<(&'a Member, &'a CallerRange)>,
-    /// What to add to its list.
+    pub missing: Told<(&'a Member, &'a CallerRange)>,
+    /// What to add to its list; none of it where that is too much.
     pub added: Vec<Block>,
     /// Whether to put the list into force.
     pub restricts: bool,
     /// Clusters in other regions that its private endpoint does not answer to.
-    pub far: Vec<&'a Member>,
+    pub far: Told<&'a Member>,
     /// Why it must not be carried out: it lets in strangers.
     pub wide: Option<Error>,
+    /// How many networks there would be to add.
+    pub to_add: usize,
     limit: usize,
 }
 
@@ -79,23 +112,28 @@ impl<'a> Plan<'a> {
         let region = server.path.region();
         let far = peers()
             .filter(|_| server.private_endpoint == Some(Reach::Region))
-            .filter(|peer| peer.server.as_ref().is_some_and(|s| s.path.region() != region))
-            .collect();
+            .filter(|peer| peer.server.as_ref().is_some_and(|s| s.path.region() != region));
         let limit = if server.has_public_endpoint || server.private_endpoint.is_none() {
             MAX_PUBLIC
         } else {
             MAX_PRIVATE
         };
-        let added = blocks_for(&callers);
+        let limit = options.max.unwrap_or(limit);
+        let mut added = blocks_for(&callers);
+        let (wide, to_add) = (wide(&server.blocks, &added, options.meant), added.len());
+        if server.blocks.len() + to_add > limit {
+            added = Vec::new();
+        }
         Self {
             member,
             server,
-            wide: wide(&server.blocks, &added, options.meant),
+            wide,
             added,
-            missing,
+            missing: Told::of(missing.into_iter()),
             restricts,
-            far,
-            limit: options.max.unwrap_or(limit),
+            far: Told::of(far),
+            to_add,
+            limit,
         }
     }
 
@@ -103,26 +141,27 @@ impl<'a> Plan<'a> {
     /// what is added.
     #[must_use]
     pub fn list(&self) -> Option<Vec<&Block>> {
-        let changes = self.restricts || !self.added.is_empty();
+        let changes = self.restricts || self.to_add > 0;
         changes.then(|| self.server.blocks.iter().chain(&self.added).collect())
     }
 
     /// Whether to switch global access on.
     #[must_use]
     pub fn needs_global_access(&self) -> bool {
-        !self.far.is_empty()
+        self.far.count > 0
     }
 
     /// The limit, where the list to write is longer.
     #[must_use]
     pub fn exceeded(&self) -> Option<usize> {
-        self.list().filter(|list| list.len() > self.limit).map(|_| self.limit)
+        let changes = self.list().is_some();
+        (changes && self.server.blocks.len() + self.to_add > self.limit).then_some(self.limit)
     }
 
     /// How many networks there would be, in words.
     #[must_use]
     pub fn counts(&self) -> String {
-        let (kept, added) = (self.server.blocks.len(), self.added.len());
+        let (kept, added) = (self.server.blocks.len(), self.to_add);
         format!("{} authorized networks ({kept} there, {added} to add)", kept + added)
     }
 }

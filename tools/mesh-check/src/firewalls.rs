@@ -52,7 +52,7 @@ fn authorized(mesh: &Mesh) -> Vec<Finding> {
         let findings = findings.into_iter();
         let (kept_out, mut findings): (Vec<_>, Vec<_>) =
             findings.partition(|finding| finding.code == check::NOT_LET_IN.code);
-        findings.splice(..0, as_one(kept_out, name).filter(|_| !is_full));
+        findings.splice(..0, as_one(kept_out, name, plan.missing.count).filter(|_| !is_full));
         let is_command = |fix: &str| fix.starts_with("gcloud ");
         found.extend(findings.into_iter().map(|mut finding| {
             if !is_command(&finding.fix) {
@@ -72,8 +72,8 @@ const NAMED: usize = 10;
 
 /// One finding of those that have one fix: with a fix of each of its peers, a cluster of a large mesh
 /// would have thousands of lines.
-fn as_one(findings: Vec<Finding>, name: &str) -> Option<Finding> {
-    let count = findings.len();
+fn as_one(findings: Vec<Finding>, name: &str, count: usize) -> Option<Finding> {
+    let are_all = findings.len() == count;
     let peers: BTreeSet<String> = findings
         .iter()
         .filter_map(|finding| Some(finding.evidence["peer"].as_str()?.to_owned()))
@@ -83,13 +83,15 @@ fn as_one(findings: Vec<Finding>, name: &str) -> Option<Finding> {
         let named: Vec<&str> = peers.iter().take(NAMED).map(String::as_str).collect();
         let more = match peers.len().saturating_sub(NAMED) {
             0 => String::new(),
+            _ if !are_all => " and others".to_owned(),
             more => format!(" and {more} more"),
         };
         finding.message = format!(
             "cluster {name} does not let in {count} ranges of other clusters: {}{more}",
             named.join(", ")
         );
-        finding.evidence = json!({"ranges": count, "peers": named, "peerCount": peers.len()});
+        let peer_count = are_all.then_some(peers.len());
+        finding.evidence = json!({"ranges": count, "peers": named, "peerCount": peer_count});
     }
     Some(finding)
 }
@@ -204,12 +206,15 @@ mod tests {
             evidence: json!({"peer": format!("c{peer:03}")}),
             fix: "gcloud container clusters update a".to_owned(),
         };
-        assert_eq!(as_one(Vec::new(), "a"), None);
-        assert_eq!(as_one(vec![one(1)], "a"), Some(one(1)));
-        let all = as_one((0..200).map(one).collect(), "a").unwrap();
+        assert_eq!(as_one(Vec::new(), "a", 0), None);
+        assert_eq!(as_one(vec![one(1)], "a", 1), Some(one(1)));
+        let all = as_one((0..200).map(one).collect(), "a", 200).unwrap();
         assert!(all.message.ends_with("c008, c009 and 190 more"), "{}", all.message);
         assert_eq!(all.evidence["peerCount"], 200);
         assert_eq!(all.evidence["peers"].as_array().unwrap().len(), NAMED);
         assert_eq!(all.fix, one(1).fix);
+        let some = as_one((0..20).map(one).collect(), "a", 999).unwrap();
+        assert!(some.message.contains("does not let in 999 ranges"), "{}", some.message);
+        assert!(some.message.ends_with("c008, c009 and others"), "{}", some.message);
     }
 }

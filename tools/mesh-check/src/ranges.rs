@@ -9,9 +9,12 @@ use meshcore::finding::Finding;
 use meshcore::input::Source;
 use meshcore::{Result, json_lines};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const KINDS: [RangeKind; 3] = [RangeKind::Pod, RangeKind::Service, RangeKind::Node];
+
+/// Overlaps that are told of a network: there can be as many as pairs of clusters.
+const MOST_TOLD: usize = 10_000;
 
 /// Overlaps, network by network: in different networks the same addresses do no harm.
 pub fn findings(mesh: &Mesh) -> Result<Vec<Finding>> {
@@ -38,15 +41,25 @@ fn of_network(network: Option<&str>, members: &[(&Member, Cluster)]) -> Result<V
     let ranges = inventory.ranges(&KINDS, true)?;
     let mut told = BTreeSet::new();
     let mut found = Vec::new();
+    let places: HashMap<&str, usize> =
+        members.iter().enumerate().rev().map(|(i, (member, _))| (member.name(), i)).collect();
     for Overlap { outer, inner } in overlaps(&inventory, &ranges, false) {
         let (one, other) = (inventory.owner(&outer), inventory.owner(&inner));
-        let place = |name: &str| members.iter().position(|(member, _)| member.name() == name);
+        let place = |name: &str| places.get(name).copied();
         let (Some(a), Some(b)) = (place(&one.cluster), place(&other.cluster)) else { continue };
         // The later one came into the addresses of the other.
         let member = members[a.max(b)].0;
         let kinds = (a.min(b), a.max(b), one.kind.min(other.kind), one.kind.max(other.kind));
         if !told.insert(kinds) {
             continue;
+        }
+        if found.len() == MOST_TOLD {
+            let text =
+                format!("in one network, more ranges overlap than the {MOST_TOLD} told here");
+            let fix = move_to(member, member.name());
+            let evidence = json!({"network": network});
+            found.push(member.finding(&check::OVERLAP, None, &text, evidence, fix));
+            break;
         }
         let evidence = json!({"network": network, "ranges": [&one, &other]});
         let finding = if a == b {

@@ -119,6 +119,9 @@ impl Kind {
 const ALL: [RangeKind; 4] =
     [RangeKind::Pod, RangeKind::Service, RangeKind::Node, RangeKind::ControlPlane];
 
+/// Overlaps that are told: as many as a hundred clusters of one range have, and twice that.
+const MOST_TOLD: usize = 10_000;
+
 /// Whether a range of the result holds one that it was made of.
 type Holds = fn(&IpNet, &IpNet) -> bool;
 
@@ -134,7 +137,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         let ranges = inventory.ranges(&kinds, args.trunc)?;
         refuse_nothing(ranges.is_empty(), &kinds)?;
         if args.check_overlap {
-            return args.report_overlaps(&inventory, &ranges);
+            return args.report_overlaps(&inventory, &ranges, console);
         }
         let nets = ranges.iter().map(|range| range.net).collect();
         let (set, holds) = args.result(nets, inventory.has_clusters(), console)?;
@@ -217,16 +220,27 @@ impl Args {
         Ok((set, holds))
     }
 
-    fn report_overlaps(&self, inventory: &Inventory, ranges: &[OwnedRange]) -> Result<Outcome> {
+    fn report_overlaps(
+        &self,
+        inventory: &Inventory,
+        ranges: &[OwnedRange],
+        console: &Console,
+    ) -> Result<Outcome> {
         let services_too = self.kind == [Kind::Service];
-        let found = overlaps(inventory, ranges, services_too);
+        let mut found: Vec<Overlap> =
+            overlaps(inventory, ranges, services_too).take(MOST_TOLD + 1).collect();
+        if found.len() > MOST_TOLD {
+            found.truncate(MOST_TOLD);
+            let text = format!("there are more overlaps than the {MOST_TOLD} that are told");
+            console.warn(&Message::new(text).hint("ask again when these are mended"));
+        }
         let findings: Vec<_> = found.iter().map(|overlap| overlap.finding(inventory)).collect();
         match self.output {
             Format::Lines => Ok(finding::outcome(&findings, FindingFormat::Lines)),
             Format::Json => Ok(finding::outcome(&findings, FindingFormat::Json)),
             Format::Table => {
                 let verdict = if found.is_empty() { Verdict::Yes } else { Verdict::No };
-                Ok(Outcome { output: matrix(inventory, ranges, &found), verdict })
+                Ok(Outcome { output: matrix(inventory, ranges, &found)?, verdict })
             }
             Format::Csv => {
                 Err(Error::usage("overlaps have no csv form: use -o lines, json or table"))

@@ -3,7 +3,7 @@
 use crate::{Inventory, OwnedRange};
 use meshcore::cluster::RangeKind;
 use meshcore::finding::{Finding, Severity};
-use meshcore::table;
+use meshcore::{Error, Result, table};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +17,28 @@ pub struct Overlap {
 }
 
 /// All overlaps between ranges of different clusters, and of services with anything else, in
-/// order. `ranges` must be sorted. Two clusters may have the same service range, as its addresses
-/// mean something inside each alone: such pairs count with `services_too`.
-#[must_use]
-pub fn overlaps(inventory: &Inventory, ranges: &[OwnedRange], services_too: bool) -> Vec<Overlap> {
-    let mut found = Vec::new();
+/// order: of ranges that are all alike, the square of their number. `ranges` must be sorted. Two
+/// clusters may have the same service range, as its addresses mean something inside each alone:
+/// such pairs count with `services_too`.
+pub fn overlaps(
+    inventory: &Inventory,
+    ranges: &[OwnedRange],
+    services_too: bool,
+) -> impl Iterator<Item = Overlap> {
     // The ranges that hold the current one, from the largest to the smallest: ranges share
     // addresses only when one holds the other.
     let mut around: Vec<OwnedRange> = Vec::new();
-    let is_service = |range: &OwnedRange| inventory.kind(range) == Some(RangeKind::Service);
-    for &inner in ranges {
+    let is_service = move |range: &OwnedRange| inventory.kind(range) == Some(RangeKind::Service);
+    ranges.iter().flat_map(move |&inner| {
         while around.last().is_some_and(|outer| !outer.net.contains(&inner.net)) {
             around.pop();
+        }
+        // What is said twice is told once.
+        let is_same = |outer: &OwnedRange| {
+            outer.cluster() == inner.cluster() && inventory.kind(outer) == inventory.kind(&inner)
+        };
+        if around.iter().rev().take_while(|outer| outer.net == inner.net).any(is_same) {
+            return Vec::new();
         }
         let clash = |outer: &&OwnedRange| match (is_service(outer), is_service(&inner)) {
             (true, true) => services_too && outer.cluster() != inner.cluster(),
@@ -36,17 +46,25 @@ pub fn overlaps(inventory: &Inventory, ranges: &[OwnedRange], services_too: bool
             (true, false) | (false, true) => true,
             (false, false) => outer.cluster() != inner.cluster(),
         };
-        found.extend(around.iter().filter(clash).map(|&outer| Overlap { outer, inner }));
+        let clashes = around.iter().filter(clash).map(|&outer| Overlap { outer, inner });
+        let found: Vec<Overlap> = clashes.collect();
         around.push(inner);
-    }
-    found
+        found
+    })
 }
+
+/// Clusters in the matrix: it has their square of cells.
+const MOST_ROWS: usize = 1000;
 
 /// Clusters against clusters; a cell names the kinds of ranges that overlap, row before column.
 #[must_use]
-pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -> String {
+pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -> Result<String> {
     let label = |range: &OwnedRange| inventory.owner(range).cluster;
     let clusters: BTreeSet<String> = ranges.iter().map(label).collect();
+    if clusters.len() > MOST_ROWS {
+        let text = format!("the matrix is of {} clusters, of {MOST_ROWS} at most", clusters.len());
+        return Err(Error::data(text).hint("-o lines tells each overlap"));
+    }
     let mut cells: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for Overlap { outer, inner } in found {
         for (row, column) in [(outer, inner), (inner, outer)] {
@@ -64,7 +82,7 @@ pub fn matrix(inventory: &Inventory, ranges: &[OwnedRange], found: &[Overlap]) -
         };
         std::iter::once(row.clone()).chain(clusters.iter().map(cell)).collect()
     };
-    table::text(&header, clusters.iter().map(row))
+    Ok(table::text(&header, clusters.iter().map(row)))
 }
 
 impl Overlap {
@@ -103,7 +121,7 @@ mod tests {
             pair.sort();
             pair
         };
-        found.iter().map(pair).collect()
+        found.map(|overlap| pair(&overlap)).collect()
     }
 
     proptest! {
