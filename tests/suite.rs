@@ -7,4 +7,5 @@ mod defects;
 mod hostile;
 mod layout;
 mod shell;
+mod size;
 mod tools;

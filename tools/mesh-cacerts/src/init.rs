@@ -4,7 +4,7 @@ use crate::folder::{open_mode, read_file};
 use crate::member::Member;
 use crate::recipe::Recipe;
 use crate::root::RootDir;
-use meshcore::folder::{File, Mode, Stage};
+use meshcore::folder::{File, Mode, Stage, name_left_behind};
 use meshcore::{Console, Error, Message, Result};
 use meshpki::Certificate;
 use meshpki::bundle::{BundleError, CA_KEY, CaBundle, Files, NAMES, ROOT_CERT};
@@ -39,6 +39,9 @@ pub fn init(
     now: i64,
     console: &Console,
 ) -> Result<Vec<Issued>> {
+    for folder in places.root.iter().map(|root| &root.0).chain(&places.out) {
+        name_left_behind(folder, console);
+    }
     let mut stage = Stage::default();
     let mut notes = Vec::new();
     let root = if let Some(dir) = &places.root {

@@ -38,7 +38,7 @@ use flags::{Form, What};
 use folder::Folders;
 use init::{Issued, Places};
 use meshcore::finding::{self, Finding, Severity};
-use meshcore::folder::Stage;
+use meshcore::folder::{Stage, name_left_behind};
 use meshcore::{Console, Error, Message, Outcome, Result, json_lines, visible, yaml};
 use meshpki::Certificate;
 use plan::Commands;
@@ -92,6 +92,7 @@ fn verify(args: &Args, console: &Console) -> Result<Outcome> {
     }
     let when = When { at: args.now()?, within: args.within().seconds() };
     let Folders { clusters, open_keys } = if let Some(dir) = &args.dir {
+        name_left_behind(dir, console);
         folder::read(dir)?
     } else {
         let clusters = input::read(&args.input.read()?, &args.cluster)?;

@@ -1,6 +1,6 @@
 //! The clusters that are to get a CA.
 
-use meshcore::cluster::Cluster;
+use meshcore::cluster::{Cluster, Names};
 use meshcore::{Error, Result, is_treacherous};
 use std::collections::BTreeMap;
 
@@ -28,8 +28,9 @@ pub fn of_records(records: &[Cluster]) -> Result<Vec<Member>> {
     if records.is_empty() {
         return Err(Error::data("the input describes no cluster"));
     }
+    let names = Names::of(records);
     let member = |record: &Cluster| {
-        let name = record.unique_name(records).ok_or_else(|| {
+        let name = names.unique(record).ok_or_else(|| {
             Error::data("another cluster has its name, and its ID is not known")
                 .at(format!("cluster {}", record.label()))
                 .hint("mesh-id fills in the IDs of clusters")

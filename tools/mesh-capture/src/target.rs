@@ -1,6 +1,6 @@
 //! The clusters to capture.
 
-use meshcore::cluster::{self, Cluster};
+use meshcore::cluster::{self, Cluster, Names};
 use meshcore::input::Source;
 use meshcore::{Console, Error, Result};
 use std::collections::BTreeSet;
@@ -40,13 +40,14 @@ pub fn of_records(sources: &[Source], console: &Console) -> Result<Vec<Target>> 
         console.warn(contradiction);
     }
     let records = merged.clusters;
+    let names = Names::of(&records);
     let target = |record: &Cluster| {
         let context = record.context.clone().ok_or_else(|| {
             Error::data("the record has no context, so there is no way to reach the cluster")
                 .at(format!("cluster {}", record.label()))
                 .hint("mesh-clusters adds it with --contexts or --kubeconfig")
         })?;
-        let name = record.unique_name(&records).map_or_else(|| record.label(), str::to_owned);
+        let name = names.unique(record).map_or_else(|| record.label(), str::to_owned);
         let kubeconfig = record.kubeconfig.clone();
         Ok(Target { name, context, kubeconfig, record: Some(record.clone()) })
     };

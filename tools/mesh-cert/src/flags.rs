@@ -131,7 +131,8 @@ pub(crate) struct Making {
     /// Folder to write key.pem, cert-chain.pem and root-cert.pem to
     #[arg(long, value_name = "DIR", conflicts_with = "secret_name")]
     pub(crate) out: Option<PathBuf>,
-    /// Replace these files where they are there
+    /// Replace these files where they are there, one after the other: after SIGKILL the key may be
+    /// another than the certificate's, which verify tells
     #[arg(long)]
     pub(crate) force: bool,
     /// Write a Secret of this name, in the workload's namespace, with tls.crt, tls.key and ca.crt

@@ -19,6 +19,7 @@ pub use flags::Args;
 use authority::Authority;
 use flags::{Form, What};
 use meshcore::finding::{self, Severity};
+use meshcore::folder::name_left_behind;
 use meshcore::{Console, Error, Outcome, Result, visible, yaml};
 use presented::Presented;
 use verify::Expected;
@@ -41,6 +42,7 @@ fn issue(args: &Args, console: &Console) -> Result<Outcome> {
             .hint("a key is on standard output only within such a Secret"));
     }
     if let Some(folder) = &making.out {
+        name_left_behind(folder, console);
         let names = [credential::KEY, credential::CHAIN, credential::ROOTS];
         folder::check(folder, &names, making.existing())?;
     }
@@ -68,6 +70,9 @@ fn verify(args: &Args, console: &Console) -> Result<Outcome> {
     let judging = &args.judging;
     if judging.list_checks {
         return Ok(Outcome::done(meshcore::check::list(check::ALL, form.of_findings())));
+    }
+    if let Some(dir) = &judging.dir {
+        name_left_behind(dir, console);
     }
     let expected = Expected {
         identity: args.identity()?,

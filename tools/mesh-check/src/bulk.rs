@@ -3,7 +3,7 @@
 mod gateway;
 mod secret;
 
-pub use gateway::{Address, Gateway, NODE_SELECTOR, gateways};
+pub use gateway::{Address, Gateway, MOST_GATEWAYS, NODE_SELECTOR, gateways};
 pub use secret::{Destination, Entry, Secret};
 
 use crate::why::Name;
@@ -22,8 +22,10 @@ pub struct Bulk {
     pub meshed: BTreeSet<Arc<str>>,
     /// Secrets by which istiod here reads other clusters.
     pub secrets: Vec<Secret>,
-    /// Services that are gateways into the cluster's network.
+    /// Services that are gateways into the cluster's network, as many as are looked at.
     pub gateways: Vec<Gateway>,
+    /// How many more there are.
+    pub gateways_left_out: usize,
     /// Regions of its nodes.
     pub regions: BTreeSet<String>,
     /// Whether any Service of type `LoadBalancer` has an address: something gives them out.
@@ -90,14 +92,10 @@ impl Bulk {
     /// Takes these lists out of a cluster.
     #[must_use]
     pub fn take(state: &mut ClusterState, pool: &mut Pool, asked: Option<&Name>) -> Self {
-        let stateful = stateful(state);
-        let is_stateful = |service: &Service| {
-            let mut sets = stateful.get(&*service.meta.namespace).into_iter().flatten();
-            sets.any(|labels| service.selects(labels))
-        };
+        let stateful = Stateful::of(state);
         let services = state.services.iter().map(|service| {
             let key = (pool.text(&service.meta.namespace), pool.text(&service.meta.name));
-            let definition = Definition::of(service, is_stateful(service));
+            let definition = Definition::of(service, stateful.has(service));
             (key, pool.definition(definition))
         });
         let services = services.collect();
@@ -110,6 +108,7 @@ impl Bulk {
                 .map(|secret| Secret::new(secret, pool))
                 .collect(),
             gateways: gateways(state),
+            gateways_left_out: state.gateway_services().skip(MOST_GATEWAYS).count(),
             regions: state
                 .nodes
                 .iter()
@@ -148,19 +147,40 @@ impl Asked {
     }
 }
 
-/// Labels of pods of `StatefulSet`s, by namespace.
-fn stateful(state: &ClusterState) -> HashMap<&str, Vec<&Labels>> {
-    let of_pods = state.pods.iter().filter(|pod| {
-        pod.owner.as_ref().is_some_and(|Owner { kind, .. }| &**kind == "StatefulSet")
-    });
-    let of_pods = of_pods.map(|pod| (&pod.meta, &pod.meta.labels));
-    let sets = state.workloads.iter().filter(|workload| workload.kind == "StatefulSet");
-    let of_sets = sets.map(|set| (&set.meta, &set.template_labels));
-    let mut labels: HashMap<&str, Vec<&Labels>> = HashMap::new();
-    for (meta, one) in of_pods.chain(of_sets) {
-        labels.entry(&meta.namespace).or_default().push(one);
+/// Labels of pods of `StatefulSet`s, by namespace and each of the labels.
+struct Stateful<'a>(HashMap<(&'a str, &'a str, &'a str), Vec<&'a Labels>>);
+
+impl<'a> Stateful<'a> {
+    fn of(state: &'a ClusterState) -> Self {
+        let of_pods = state.pods.iter().filter(|pod| {
+            pod.owner.as_ref().is_some_and(|Owner { kind, .. }| &**kind == "StatefulSet")
+        });
+        let of_pods = of_pods.map(|pod| (&pod.meta, &*pod.meta.labels));
+        let sets = state.workloads.iter().filter(|workload| workload.kind == "StatefulSet");
+        let of_sets = sets.map(|set| (&set.meta, &*set.template_labels));
+        let known: BTreeSet<(&str, &Labels)> =
+            of_pods.chain(of_sets).map(|(meta, labels)| (&*meta.namespace, labels)).collect();
+        let mut by_label: HashMap<(&str, &str, &str), Vec<&Labels>> = HashMap::new();
+        for (namespace, labels) in known {
+            for (key, value) in labels {
+                let place = (namespace, key.as_str(), value.as_str());
+                by_label.entry(place).or_default().push(labels);
+            }
+        }
+        Self(by_label)
     }
-    labels
+
+    /// Whether the service selects any of them.
+    fn has(&self, service: &Service) -> bool {
+        let namespace = &*service.meta.namespace;
+        let selector = service.selector.iter().flat_map(|selector| selector.iter());
+        let having = selector.map(|(key, value)| {
+            self.0.get(&(namespace, key.as_str(), value.as_str())).map_or(&[][..], Vec::as_slice)
+        });
+        // All of its labels have to be there: the rarest of them leaves few to look at.
+        let fewest = having.min_by_key(|labels| labels.len()).unwrap_or_default();
+        fewest.iter().any(|labels| service.selects(labels))
+    }
 }
 
 impl Definition {

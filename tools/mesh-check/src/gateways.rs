@@ -261,7 +261,7 @@ fn http_balancer(member: &Member, gateway: &Gateway) -> Option<Finding> {
 
 fn pods(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let pods = gateway.pods.as_ref().filter(|pods| pods.ready == 0)?;
-    let text = match pods.labels.len() {
+    let text = match pods.count {
         0 => "has no pods".to_owned(),
         n => format!("has {n} pods, of which none is ready"),
     };
@@ -283,7 +283,7 @@ fn pods(member: &Member, gateway: &Gateway) -> Option<Finding> {
         ]),
         None => make(member, &gateway.network),
     };
-    Some(finding(member, &check::PODS, gateway, &text, json!({"pods": pods.labels.len()}), fix))
+    Some(finding(member, &check::PODS, gateway, &text, json!({"pods": pods.count}), fix))
 }
 
 fn not_injected(member: &Member, gateway: &Gateway) -> Option<Finding> {
@@ -306,12 +306,12 @@ fn not_exposed(member: &Member, gateway: &Gateway) -> Option<Finding> {
     if gateway.is_ambient() || gateway.port.is_none() || !state.knows(Resource::IstioGateways) {
         return None;
     }
-    let of_pods = gateway.pods.as_ref().map(|pods| pods.labels.as_slice()).unwrap_or_default();
+    let of_pods = || gateway.pods.iter().flat_map(|pods| &pods.labels);
     let configures = |one: &&meshstate::IstioGateway| {
         let selects = |labels: &meshcore::selector::Labels| {
             one.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
         };
-        selects(&gateway.selector) || of_pods.iter().any(selects)
+        selects(&gateway.selector) || of_pods().any(|labels| selects(labels))
     };
     let passes = |one: &meshstate::IstioGateway| {
         one.servers.iter().any(|server| server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH"))

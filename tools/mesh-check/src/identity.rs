@@ -9,14 +9,15 @@ use meshcore::finding::Finding;
 use meshcore::is_secret_key;
 use meshstate::{DEFAULT_CLUSTER_ID, MeshConfig};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// IDs, mesh IDs and trust domains that contradict each other.
 #[must_use]
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
-    let mut found = twice(mesh);
+    let twice = ids_twice(mesh);
+    let mut found = of_twice(mesh, &twice);
     for member in &mesh.members {
-        found.extend(of_member(mesh, member));
+        found.extend(of_member(mesh, &twice, member));
     }
     found.extend(mesh_ids(mesh));
     found.extend(trust_domains(mesh));
@@ -36,11 +37,15 @@ pub fn ids_twice(mesh: &Mesh) -> BTreeMap<&str, Vec<&Member>> {
     by_id
 }
 
-fn twice(mesh: &Mesh) -> Vec<Finding> {
-    let finding = |(id, members): (&str, Vec<&Member>)| {
+fn of_twice(mesh: &Mesh, twice: &BTreeMap<&str, Vec<&Member>>) -> Vec<Finding> {
+    if twice.is_empty() {
+        return Vec::new();
+    }
+    let keys = keys(mesh);
+    let finding = |(id, members): (&&str, &Vec<&Member>)| {
         let names: Vec<&str> = members.iter().map(|member| member.name()).collect();
         // The one of which something else says that it has another name is to be renamed.
-        let other = members.iter().find_map(|m| Some((*m, other_id(mesh, m, id)?)));
+        let other = members.iter().find_map(|m| Some((*m, other_id(mesh, &keys, m, id)?)));
         let last = members[members.len() - 1];
         let (member, new) = other.unwrap_or_else(|| (last, free_id(mesh, last.name())));
         let text = format!("its ID {id} is that of {} too", others(&names, member.name()));
@@ -48,7 +53,7 @@ fn twice(mesh: &Mesh) -> Vec<Finding> {
         let fix = rename(member, id, &new);
         member.finding(&check::ID_TWICE, None, &text, evidence, fix)
     };
-    ids_twice(mesh).into_iter().map(finding).collect()
+    twice.iter().map(finding).collect()
 }
 
 fn others(names: &[&str], own: &str) -> String {
@@ -56,17 +61,30 @@ fn others(names: &[&str], own: &str) -> String {
     others.join(", ")
 }
 
+/// The keys of Secrets that lead to each cluster, by its name.
+fn keys(mesh: &Mesh) -> HashMap<&str, Vec<&str>> {
+    let whose = crate::whose::Whose::of(mesh);
+    let mut keys: HashMap<&str, Vec<&str>> = HashMap::new();
+    let secrets = mesh.members.iter().flat_map(|member| &member.bulk.secrets);
+    for (key, remote) in secrets.flat_map(|secret| &secret.entries) {
+        if let Some(index) = remote.as_ref().ok().and_then(|remote| whose.is(remote)) {
+            keys.entry(mesh.members[index].name()).or_default().push(key);
+        }
+    }
+    keys
+}
+
 /// Another ID that its injector, its record or the keys of others' Secrets give it, and nobody has.
-fn other_id(mesh: &Mesh, member: &Member, id: &str) -> Option<String> {
+fn other_id(
+    mesh: &Mesh,
+    keys: &HashMap<&str, Vec<&str>>,
+    member: &Member,
+    id: &str,
+) -> Option<String> {
     let state = &member.state;
     let injected = state.injector_values.values().filter_map(|v| v.cluster_name.as_deref());
     let recorded = state.record.iter().filter_map(|record| record.id.as_deref());
-    let whose = crate::whose::Whose::of(mesh);
-    let keys = mesh.members.iter().flat_map(|other| &other.bulk.secrets);
-    let keys = keys.flat_map(|secret| &secret.entries).filter_map(|(key, remote)| {
-        let index = whose.is(remote.as_ref().ok()?)?;
-        (mesh.members[index].name() == member.name()).then_some(&**key)
-    });
+    let keys = keys.get(member.name()).into_iter().flatten().copied();
     let is_free = |one: &&str| *one != id && mesh.with_id(one).next().is_none();
     injected.chain(recorded).chain(keys).find(is_free).map(str::to_owned)
 }
@@ -96,7 +114,7 @@ fn rename(member: &Member, old: &str, new: &str) -> String {
     then(values.chain(env))
 }
 
-fn of_member(mesh: &Mesh, member: &Member) -> Vec<Finding> {
+fn of_member(mesh: &Mesh, twice: &BTreeMap<&str, Vec<&Member>>, member: &Member) -> Vec<Finding> {
     let state = &member.state;
     let ids = state.ids();
     let mut found = Vec::new();
@@ -139,7 +157,7 @@ fn of_member(mesh: &Mesh, member: &Member) -> Vec<Finding> {
         let fix = rename(member, DEFAULT_CLUSTER_ID, &free_id(mesh, &as_key(member.name())));
         found.push(member.finding(&check::DEFAULT_ID, None, &text, json!({}), fix));
     }
-    found.extend(proxies(mesh, member));
+    found.extend(proxies(twice, member));
     found
 }
 
@@ -150,9 +168,8 @@ fn as_key(name: &str) -> String {
 }
 
 /// Injectors that tell proxies another ID than that of the istiod of their revision.
-fn proxies(mesh: &Mesh, member: &Member) -> Vec<Finding> {
+fn proxies(twice: &BTreeMap<&str, Vec<&Member>>, member: &Member) -> Vec<Finding> {
     let state = &member.state;
-    let twice = ids_twice(mesh);
     let mut found = Vec::new();
     for plane in &state.control_planes {
         let Some(values) = state.injector_values.get(&plane.revision) else { continue };
@@ -204,6 +221,9 @@ fn mesh_ids(mesh: &Mesh) -> Vec<Finding> {
     found
 }
 
+/// Trust domains that are compared, each with each.
+const MOST_DOMAINS: usize = 50;
+
 /// Trust domains of which one does not know the other: each pair once, with all that has to be
 /// changed on both sides.
 fn trust_domains(mesh: &Mesh) -> Vec<Finding> {
@@ -215,8 +235,22 @@ fn trust_domains(mesh: &Mesh) -> Vec<Finding> {
             by_domain.entry(domain).or_default().push(member);
         }
     }
-    let domains: Vec<(&&str, &Vec<&Member>)> = by_domain.iter().collect();
+    let mut domains: Vec<(&&str, &Vec<&Member>)> = by_domain.iter().collect();
     let mut found = Vec::new();
+    if domains.len() > MOST_DOMAINS {
+        // Those that most have come first: no cluster can hide what is wrong among others.
+        domains.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
+        let rest = domains.split_off(MOST_DOMAINS);
+        domains.sort_by_key(|(name, _)| **name);
+        let text = format!(
+            "its trust domain {} and {} more were not compared with those of others: {MOST_DOMAINS} \
+             are at most",
+            rest[0].0,
+            rest.len() - 1
+        );
+        let member = rest[0].1[0];
+        found.push(member.finding(&check::TRUST_DOMAIN, None, &text, json!({}), String::new()));
+    }
     for (i, (one, of_one)) in domains.iter().enumerate() {
         for (other, of_other) in &domains[i + 1..] {
             found.extend(strangers(mesh, (one, of_one), (other, of_other)));

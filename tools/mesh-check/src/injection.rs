@@ -8,6 +8,7 @@ use meshcore::finding::Finding;
 use meshcore::selector::Labels;
 use meshstate::{ClusterState, Injectors, Namespace, Pod, Resource};
 use serde_json::{Value, json};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 const INJECTION: &str = "istio-injection";
@@ -22,7 +23,8 @@ const SYSTEM_NAMESPACES: [&str; 4] =
 /// Findings about namespaces and pods of one cluster.
 #[must_use]
 pub fn findings(state: &ClusterState) -> Vec<Finding> {
-    let cluster = Cluster { state, way: Way::to(state) };
+    let choices = OnceCell::new();
+    let cluster = Cluster { state, way: Way::to(state), choices };
     let mut pods: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
     for pod in state.pods.iter().filter(|pod| pod.is_live()) {
         pods.entry(&pod.meta.namespace).or_default().push(pod);
@@ -46,6 +48,7 @@ pub fn findings(state: &ClusterState) -> Vec<Finding> {
 struct Cluster<'a> {
     state: &'a ClusterState,
     way: Way,
+    choices: OnceCell<Vec<Option<String>>>,
 }
 
 impl Cluster<'_> {
@@ -103,7 +106,8 @@ impl Cluster<'_> {
                 let text = format!(
                     "namespace {name} is labelled {key}={value}, and no webhook injects pods there"
                 );
-                let fix = match choices(&self.state.injectors).first() {
+                let choices = self.choices.get_or_init(|| choices(&self.state.injectors));
+                let fix = match choices.first() {
                     Some(choice) => relabel(choice.as_deref()),
                     None => self.way.run("istioctl", ["install", "-y"]),
                 };

@@ -4,8 +4,9 @@ use crate::read::{self, Feed};
 use crate::{Args, captures, findings, report};
 use meshcore::finding::Finding;
 use meshcore::{Console, Error, Message, Outcome, Result, Verdict, json_lines};
-use meshkrm::{Call, Function, List, Note};
+use meshkrm::{Call, Function, Note};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::path::Path;
 
 const RESULTS: &str = "it answers with results";
@@ -40,8 +41,12 @@ pub fn answer(call: Call<Args>, console: &Console) -> Result<Outcome> {
     let found = report::in_order(found, &args.choice());
     let notes = warnings.into_iter().map(Note::warning);
     let notes = notes.chain(captures::note(&mesh).map(Note::info));
-    let notes: Vec<Note> =
-        notes.chain(found.iter().map(|finding| note(finding, named.is_some(), &list))).collect();
+    let mut items: HashMap<String, &Value> = HashMap::new();
+    for item in list.items() {
+        items.entry(object(item)).or_insert(item);
+    }
+    let of_findings = found.iter().map(|finding| note(finding, named.is_some(), &items));
+    let notes: Vec<Note> = notes.chain(of_findings).collect();
     let fails = found.iter().any(|finding| finding.severity >= args.fail_on);
     let verdict = if fails { Verdict::No } else { Verdict::Yes };
     Ok(meshkrm::answer(&list, &notes, verdict, console))
@@ -62,7 +67,7 @@ impl Args {
 }
 
 /// Commands are for a cluster that has a name; an item is healed where it is written.
-fn note(finding: &Finding, with_fix: bool, list: &List) -> Note {
+fn note(finding: &Finding, with_fix: bool, items: &HashMap<String, &Value>) -> Note {
     let Finding { code, severity, message, fix, .. } = finding;
     let mut message = Message::new(format!("{message} ({code})"));
     if with_fix && !fix.is_empty() {
@@ -73,18 +78,18 @@ fn note(finding: &Finding, with_fix: bool, list: &List) -> Note {
         tags: vec![("code", (*code).to_owned())],
         ..Note::info(message)
     };
-    let about = list.items().find(|item| is_about(finding, item));
+    // CLUSTER: KIND [NAMESPACE/]NAME
+    let about = finding.object.split_once(": ").and_then(|(_, about)| items.get(about));
     about.map_or(note.clone(), |item| note.about(item))
 }
 
-/// Whether a finding is about this item: `CLUSTER: KIND [NAMESPACE/]NAME`.
-fn is_about(finding: &Finding, item: &Value) -> bool {
+/// What findings call an item: `KIND [NAMESPACE/]NAME`.
+fn object(item: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let metadata = &item["metadata"];
     let object = match &*text(&metadata["namespace"]) {
         "" => text(&metadata["name"]),
         namespace => format!("{namespace}/{}", text(&metadata["name"])),
     };
-    let object = format!("{} {object}", text(&item["kind"]));
-    finding.object.split_once(": ").is_some_and(|(_, about)| about == object)
+    format!("{} {object}", text(&item["kind"]))
 }

@@ -23,6 +23,8 @@ pub struct Member {
     pub ids: Vec<String>,
     /// The IDs of the clusters that its istiod has credentials for.
     pub reads: HashSet<Arc<str>>,
+    /// The keys of all its remote Secrets, read or not.
+    pub holds: HashSet<Arc<str>>,
     /// What others were given of it, once it is in a mesh.
     pub given: Option<Given>,
 }
@@ -33,6 +35,9 @@ pub struct Mesh {
     /// In the input's order.
     pub members: Vec<Member>,
     by_id: HashMap<String, Vec<usize>>,
+    /// The first of each name, and of each context.
+    by_name: HashMap<String, usize>,
+    by_context: HashMap<String, usize>,
 }
 
 /// A kind and a name: what a finding of a cluster is about.
@@ -46,8 +51,10 @@ impl Member {
         let read = bulk.secrets.iter();
         let read = read.filter(|secret| secret.is_read_in(&state.istio_namespace));
         let reads = read.flat_map(|secret| &secret.entries).map(|(id, _)| id.clone()).collect();
+        let holds = bulk.secrets.iter().flat_map(|secret| &secret.entries);
+        let holds = holds.map(|(id, _)| id.clone()).collect();
         let ids = state.ids().into_iter().map(str::to_owned).collect();
-        Self { state, bulk, way, ids, reads, given: None }
+        Self { state, bulk, way, ids, reads, holds, given: None }
     }
 
     /// What to call it.
@@ -155,7 +162,16 @@ impl Mesh {
                 by_id.entry(id.clone()).or_default().push(index);
             }
         }
-        Self { members, by_id }
+        let (mut by_name, mut by_context) = (HashMap::new(), HashMap::new());
+        for (index, Member { state, .. }) in members.iter().enumerate() {
+            by_name.entry(state.name.clone()).or_insert(index);
+            let captured = state.header.as_ref().and_then(|header| header.context.as_ref());
+            let recorded = state.record.as_ref().and_then(|record| record.context.as_ref());
+            for context in captured.into_iter().chain(recorded) {
+                by_context.entry(context.clone()).or_insert(index);
+            }
+        }
+        Self { members, by_id, by_name, by_context }
     }
 
     /// Those that are known to have this ID.
@@ -163,17 +179,17 @@ impl Mesh {
         self.by_id.get(id).into_iter().flatten().map(|&index| &self.members[index])
     }
 
+    /// The cluster of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Member> {
+        self.by_name.get(name).map(|&index| &self.members[index])
+    }
+
     /// The cluster of this name, ID or context.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Member> {
-        let by_name = self.members.iter().find(|member| member.name() == name);
-        let context = |member: &&Member| {
-            let header = member.state.header.as_ref();
-            let record = member.state.record.as_ref();
-            header.and_then(|header| header.context.as_deref()) == Some(name)
-                || record.and_then(|record| record.context.as_deref()) == Some(name)
-        };
-        by_name.or_else(|| self.with_id(name).next()).or_else(|| self.members.iter().find(context))
+        let by_context = || self.by_context.get(name).map(|&index| &self.members[index]);
+        self.named(name).or_else(|| self.with_id(name).next()).or_else(by_context)
     }
 
     /// The members of which it is known what is in them.
@@ -190,9 +206,14 @@ impl Mesh {
 
     /// The others of its mesh.
     pub fn peers<'a>(&'a self, of: &'a Member) -> impl Iterator<Item = &'a Member> {
-        let is_other = move |peer: &&Member| peer.name() != of.name() && are_of_one_mesh(of, peer);
-        self.members.iter().filter(is_other)
+        self.members.iter().filter(move |peer| are_peers(of, peer))
     }
+}
+
+/// Whether they are two clusters of one mesh.
+#[must_use]
+pub fn are_peers(one: &Member, other: &Member) -> bool {
+    one.name() != other.name() && are_of_one_mesh(one, other)
 }
 
 /// Clusters with two mesh IDs are of two meshes, unless one reads the other.

@@ -1,6 +1,6 @@
 //! From the input to a mesh of small members.
 
-use crate::bulk::{Bulk, Pool};
+use crate::bulk::{Bulk, MOST_GATEWAYS, Pool};
 use crate::member::{Member, Mesh};
 use crate::why::Name;
 use mesh_firewall::Existing;
@@ -59,8 +59,19 @@ pub fn read(
     }
     let records = members.iter().filter_map(|(state, _)| state.record.as_ref());
     warnings.extend(records.filter_map(Cluster::foreign_kubeconfig));
+    warnings.extend(members.iter().filter_map(|(state, bulk)| left_out(state, bulk)));
     let members = members.into_iter().map(|(state, bulk)| Member::new(state, bulk)).collect();
     Ok((Mesh::new(members), warnings))
+}
+
+/// What is not looked at of a cluster that has too much of it.
+fn left_out(state: &ClusterState, bulk: &Bulk) -> Option<Message> {
+    let text = format!(
+        "the label topology.istio.io/network is on {} Services: {MOST_GATEWAYS} of them were looked at",
+        MOST_GATEWAYS + bulk.gateways_left_out
+    );
+    let message = Message::new(text).at(format!("cluster {}", state.name));
+    (bulk.gateways_left_out > 0).then_some(message)
 }
 
 /// Whether the input says where Istio is.

@@ -75,10 +75,7 @@ fn set(secret: &CaSecret, style: Style) -> FileSet {
 
 /// With the commands of these clusters, and what a finding of one cluster is about.
 fn with_commands(mesh: &Mesh, finding: Finding) -> Finding {
-    let named = |value: &serde_json::Value| {
-        let name = value.as_str()?;
-        mesh.members.iter().find(|member| member.name() == name)
-    };
+    let named = |value: &serde_json::Value| mesh.named(value.as_str()?);
     let mut evidence = finding.evidence;
     let members: Vec<&Member> = match evidence["clusters"].as_array() {
         Some(all) => all.iter().filter_map(named).collect(),

@@ -9,7 +9,7 @@ pub use remake::Remake;
 use crate::Judging;
 use crate::bulk::Secret;
 use crate::identity::ids_twice;
-use crate::member::{Member, Mesh};
+use crate::member::{Member, Mesh, are_peers};
 use crate::table::{between, secrets as check};
 use crate::whose::Whose;
 use jiff::Timestamp;
@@ -27,10 +27,11 @@ pub fn findings(mesh: &Mesh, judging: Judging) -> Vec<Finding> {
     // Two clusters with one ID are told by themselves: every Secret for either is doubtful.
     let is_doubtful = |member: &Member| member.ids.iter().any(|id| twice.contains_key(id.as_str()));
     let mut found = lint::findings(mesh, &whose, judging);
+    let holders = holders(mesh);
     let mut led_astray: BTreeSet<(String, String)> = BTreeSet::new();
     for member in &mesh.members {
         found.extend(foreign_account(member));
-        found.extend(several_tokens(mesh, member));
+        found.extend(several_tokens(mesh, &holders, member));
         if is_doubtful(member) {
             continue;
         }
@@ -230,8 +231,28 @@ fn unknown(member: &Member, secret: &Secret, key: &str) -> Finding {
 /// What Istio calls the account whose token others read with.
 const READER: &str = "istio-reader-service-account";
 
+/// The places of the clusters that have a token, by its fingerprint.
+fn holders(mesh: &Mesh) -> HashMap<&str, Vec<usize>> {
+    let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, member) in mesh.members.iter().enumerate() {
+        let entries = member.bulk.secrets.iter().flat_map(|secret| &secret.entries);
+        for remote in entries.filter_map(|(_, remote)| remote.as_ref().ok()) {
+            let Credential::Token { fingerprint, .. } = &remote.credential else { continue };
+            let known = holders.entry(fingerprint).or_default();
+            if known.last() != Some(&index) {
+                known.push(index);
+            }
+        }
+    }
+    holders
+}
+
 /// Token Secrets of the reader account, if there are several.
-fn several_tokens(mesh: &Mesh, member: &Member) -> Option<Finding> {
+fn several_tokens(
+    mesh: &Mesh,
+    holders: &HashMap<&str, Vec<usize>>,
+    member: &Member,
+) -> Option<Finding> {
     let of_reader = member.state.token_secrets.iter();
     let of_reader = of_reader.filter(|secret| secret.account.as_deref() == Some(READER));
     let all: Vec<&TokenSecret> = of_reader.filter(|secret| secret.fingerprint.is_some()).collect();
@@ -239,18 +260,9 @@ fn several_tokens(mesh: &Mesh, member: &Member) -> Option<Finding> {
         return None;
     }
     let readers = |secret: &TokenSecret| -> Vec<&Member> {
-        let uses = |peer: &&Member| {
-            let entries = peer.bulk.secrets.iter().flat_map(|secret| &secret.entries);
-            entries.filter_map(|(_, remote)| remote.as_ref().ok()).any(|remote| {
-                match &remote.credential {
-                    Credential::Token { fingerprint, .. } => {
-                        Some(fingerprint) == secret.fingerprint.as_ref()
-                    }
-                    _ => false,
-                }
-            })
-        };
-        mesh.peers(member).filter(uses).collect()
+        let fingerprint = secret.fingerprint.as_deref().unwrap_or_default();
+        let all = holders.get(fingerprint).into_iter().flatten();
+        all.map(|&index| &mesh.members[index]).filter(|peer| are_peers(member, peer)).collect()
     };
     let keep = all.iter().find(|secret| !readers(secret).is_empty()).unwrap_or(&all[0]);
     let commands = all.iter().filter(|secret| secret.name != keep.name).flat_map(|secret| {

@@ -10,9 +10,7 @@ pub const FUNCTION: Function =
 pub fn answer(call: Call<Args>, console: &Console) -> Result<Outcome> {
     let Call { args, mut list } = call;
     let (objects, warning) = args.objects()?;
-    for object in objects {
-        list.put(object);
-    }
+    list.put(objects);
     let notes: Vec<Note> = warning.into_iter().map(Note::warning).collect();
     Ok(meshkrm::answer(&list, &notes, Verdict::Yes, console))
 }

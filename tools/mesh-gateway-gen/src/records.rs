@@ -2,7 +2,7 @@
 
 use crate::platform::Platform;
 use crate::request::Place;
-use meshcore::cluster::Cluster;
+use meshcore::cluster::{Cluster, Names};
 use meshcore::{Error, Network, Result};
 
 /// One place for each cluster of `chosen`, out of `all`. `platform` is that of clusters whose
@@ -12,6 +12,7 @@ pub fn places(
     all: &[Cluster],
     platform: Option<Platform>,
 ) -> Result<Vec<Place>> {
+    let names = Names::of(all);
     let place = |&cluster: &&Cluster| {
         let at = format!("cluster {}", cluster.label());
         let text = cluster.network.as_deref().ok_or_else(|| {
@@ -22,7 +23,7 @@ pub fn places(
         let network: Network =
             text.parse().map_err(|e| Error::data(format!("its network {text:?}: {e}")).at(&at))?;
         // mesh-apply finds the cluster by it.
-        let name = cluster.unique_name(all).ok_or_else(|| {
+        let name = names.unique(cluster).ok_or_else(|| {
             Error::data("another cluster has its name, and its ID is not known")
                 .at(&at)
                 .hint("mesh-id fills in the IDs of clusters")

@@ -1,13 +1,14 @@
 //! Findings of mesh-check and the other tools, put to the clusters and networks that they are
 //! about.
 
-use crate::{Mark, Picture};
+use crate::{Cluster, Mark, Picture};
 use meshcore::finding::Severity;
 use meshcore::input::{Source, refuse_terminal};
 use meshcore::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -66,7 +67,9 @@ pub fn parse(source: &Source) -> Result<Vec<Finding>> {
 
 /// Marks a picture.
 pub fn mark(picture: &mut Picture, findings: &[Finding]) {
-    for finding in findings {
+    let called = Called::of(picture);
+    let subjects: Vec<_> = findings.iter().map(|finding| called.subjects(finding)).collect();
+    for (finding, (clusters, networks)) in findings.iter().zip(subjects) {
         let mark = Mark {
             severity: Reverse(match finding.severity {
                 Level::Warning => Severity::Warning,
@@ -75,73 +78,105 @@ pub fn mark(picture: &mut Picture, findings: &[Finding]) {
             code: finding.code.clone(),
             message: finding.message.clone(),
         };
-        let (clusters, networks) = subjects(picture, finding);
         picture.mark(&mark, &clusters, &networks);
     }
 }
 
-/// The clusters and networks that a finding is about: those that its object names, or else its
-/// evidence.
-fn subjects(picture: &Picture, finding: &Finding) -> (Vec<usize>, Vec<usize>) {
-    // CLUSTER, CLUSTER: KIND NAMESPACE/NAME, CLUSTER/NAMESPACE/NAME; the same after "cluster ".
-    let object = finding.object.as_str();
-    let whole = clusters_called(picture, object);
-    if !whole.is_empty() {
-        return (whole, Vec::new());
-    }
-    let name = object.split_once(": ").map_or(object, |(name, _)| name);
-    for (kind, is_network) in [("network ", true), ("cluster ", false), ("context ", false)] {
-        let Some(name) = name.strip_prefix(kind) else { continue };
-        let found = if is_network {
-            (Vec::new(), networks_called(picture, name))
-        } else {
-            (clusters_called(picture, name), Vec::new())
-        };
-        if found != (Vec::new(), Vec::new()) {
-            return found;
+/// Clusters of one name that a finding is put to; of more it is about none in particular.
+const MOST_CALLED: usize = 100;
+
+/// What clusters and networks of a picture are called, with their numbers.
+struct Called<'a> {
+    /// By name, by ID, by context.
+    clusters: [HashMap<&'a str, Vec<usize>>; 3],
+    networks: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Called<'a> {
+    fn of(picture: &'a Picture) -> Self {
+        let clusters =
+            |name: fn(&Cluster) -> Option<&str>| numbered(picture.clusters().iter().map(name));
+        Self {
+            clusters: [
+                clusters(|cluster| Some(&cluster.name)),
+                clusters(|cluster| cluster.id.as_deref()),
+                clusters(|cluster| cluster.context.as_deref()),
+            ],
+            networks: numbered(picture.networks().iter().map(|network| network.name.as_deref())),
         }
     }
-    let begins = [name, name.split('/').next().unwrap_or_default()];
-    if let Some(found) =
-        begins.map(|name| clusters_called(picture, name)).into_iter().find(|f| !f.is_empty())
-    {
-        return (found, Vec::new());
-    }
-    let networks = networks_called(picture, name);
-    if !networks.is_empty() {
-        return (Vec::new(), networks);
-    }
-    // Of a remote Secret the context that it lies in comes first, then the cluster it is for.
-    for key in ["context", "clusters", "cluster"] {
-        let named = match &finding.evidence[key] {
-            Value::String(name) => vec![name.as_str()],
-            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let mut found: Vec<usize> =
-            named.into_iter().flat_map(|name| clusters_called(picture, name)).collect();
-        found.sort_unstable();
-        found.dedup();
-        if !found.is_empty() {
+
+    /// The clusters and networks that a finding is about: those that its object names, or else its
+    /// evidence.
+    fn subjects(&self, finding: &Finding) -> (Vec<usize>, Vec<usize>) {
+        // CLUSTER, CLUSTER: KIND NAMESPACE/NAME, CLUSTER/NAMESPACE/NAME; the same after "cluster ".
+        let object = finding.object.as_str();
+        let whole = self.clusters(object);
+        if !whole.is_empty() {
+            return (whole, Vec::new());
+        }
+        let name = object.split_once(": ").map_or(object, |(name, _)| name);
+        for (kind, is_network) in [("network ", true), ("cluster ", false), ("context ", false)] {
+            let Some(name) = name.strip_prefix(kind) else { continue };
+            let found = if is_network {
+                (Vec::new(), self.networks(name))
+            } else {
+                (self.clusters(name), Vec::new())
+            };
+            if found != (Vec::new(), Vec::new()) {
+                return found;
+            }
+        }
+        let begins = [name, name.split('/').next().unwrap_or_default()];
+        if let Some(found) =
+            begins.map(|name| self.clusters(name)).into_iter().find(|found| !found.is_empty())
+        {
             return (found, Vec::new());
         }
+        let networks = self.networks(name);
+        if !networks.is_empty() {
+            return (Vec::new(), networks);
+        }
+        // Of a remote Secret the context that it lies in comes first, then the cluster it is for.
+        for key in ["context", "clusters", "cluster"] {
+            let named = match &finding.evidence[key] {
+                Value::String(name) => vec![name.as_str()],
+                Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            let mut found: Vec<usize> =
+                named.into_iter().flat_map(|name| self.clusters(name)).collect();
+            found.sort_unstable();
+            found.dedup();
+            if !found.is_empty() {
+                return (found, Vec::new());
+            }
+        }
+        (Vec::new(), Vec::new())
     }
-    (Vec::new(), Vec::new())
+
+    /// The clusters with this name; or else ID, or else context.
+    fn clusters(&self, name: &str) -> Vec<usize> {
+        few(self.clusters.iter().find_map(|named| named.get(name)))
+    }
+
+    fn networks(&self, name: &str) -> Vec<usize> {
+        few(self.networks.get(name))
+    }
 }
 
-/// The clusters with this name; or else ID, or else context.
-fn clusters_called(picture: &Picture, name: &str) -> Vec<usize> {
-    let clusters = picture.clusters().iter().enumerate();
-    let of = |is_it: fn(&crate::Cluster) -> Option<&str>| -> Vec<usize> {
-        clusters.clone().filter(|(_, one)| is_it(one) == Some(name)).map(|(i, _)| i).collect()
-    };
-    let ways = [of(|c| Some(&c.name)), of(|c| c.id.as_deref()), of(|c| c.context.as_deref())];
-    ways.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+fn few(found: Option<&Vec<usize>>) -> Vec<usize> {
+    found.filter(|found| found.len() <= MOST_CALLED).cloned().unwrap_or_default()
 }
 
-fn networks_called(picture: &Picture, name: &str) -> Vec<usize> {
-    let networks = picture.networks().iter().enumerate();
-    networks.filter(|(_, one)| one.name.as_deref() == Some(name)).map(|(i, _)| i).collect()
+fn numbered<'a>(names: impl Iterator<Item = Option<&'a str>>) -> HashMap<&'a str, Vec<usize>> {
+    let mut numbers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (number, name) in names.enumerate() {
+        if let Some(name) = name {
+            numbers.entry(name).or_default().push(number);
+        }
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -179,7 +214,7 @@ mod tests {
             ("", json!(null), vec![], vec![]),
         ] {
             assert_eq!(
-                subjects(&picture, &finding(object, evidence)),
+                Called::of(&picture).subjects(&finding(object, evidence)),
                 (clusters, networks),
                 "{object}"
             );

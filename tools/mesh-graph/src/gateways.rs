@@ -14,10 +14,14 @@ const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
 /// Where ambient's gateways listen.
 const HBONE: u16 = 15008;
 
+/// Gateway Services of one cluster that are drawn: each may be on all of its nodes.
+pub const MOST: usize = 100;
+
 /// The gateways of a cluster on this network: its Services', or the record's where there are no
 /// Services to look at.
 pub fn of(state: &ClusterState, network: Option<&str>) -> Result<Vec<Gateway>> {
-    let services = state.gateway_services().filter_map(|service| of_service(state, service));
+    let services = state.gateway_services().take(MOST);
+    let services = services.filter_map(|service| of_service(state, service));
     let mut gateways: Vec<Gateway> = services
         .map(|gateway| Gateway {
             network: gateway.network.filter(|name| Some(name.as_str()) != network),

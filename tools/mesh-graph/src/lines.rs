@@ -90,6 +90,9 @@ impl Lines {
     #[must_use]
     pub fn grouped(picture: &Picture, grouping: Grouping) -> Self {
         let mut all = Self::default();
+        if picture.links().next().is_none() {
+            return all;
+        }
         let clusters = picture.clusters().len();
         if grouping == Grouping::All {
             all.add(picture, Between::All, pairs_in(0..clusters));

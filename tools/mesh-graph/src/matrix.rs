@@ -21,6 +21,8 @@ const UPRIGHT: i32 = 150;
 /// Columns of the table: the network, the cluster, what it is, its gateways, its findings; each as
 /// wide as needed up to this.
 const WIDEST: [i32; 5] = [220, 240, 280, 240, 240];
+/// Networks that have a gap between them.
+const MOST_APART: usize = 200;
 /// Pairs that are told one by one.
 const MOST_TOLD: usize = 60;
 
@@ -65,11 +67,14 @@ impl Tracks {
     fn new(picture: &Picture) -> Self {
         let mut tracks = Self { starts: Vec::new(), extent: 0, stretches: Vec::new() };
         let mut was_alone = false;
+        let is_dense = picture.networks().len() > MOST_APART;
         for network in picture.networks() {
             let is_alone = network.clusters.len() == 1;
             match tracks.stretches.last_mut() {
                 // Many networks of one cluster each are as dense as one network.
-                Some(last) if is_alone && was_alone => last.end += 1,
+                Some(last) if is_dense || (is_alone && was_alone) => {
+                    last.end = network.clusters.end;
+                }
                 last => {
                     tracks.extent += if last.is_some() { SPACE } else { 0 };
                     tracks.stretches.push(network.clusters.clone());
@@ -307,13 +312,14 @@ fn is_plain(block: Block) -> bool {
 /// The pairs that do not hold each other's credentials, one by one, as far as they can be told.
 fn exceptions(picture: &Picture) -> Vec<Fact> {
     let name = |i: usize| picture.clusters()[i].name.as_str();
-    let wrong = picture.links().filter(|(_, link)| **link != Link::Valid);
+    let mut wrong = picture.links().filter(|(_, link)| **link != Link::Valid);
     let mut told: Vec<Fact> = wrong
+        .by_ref()
+        .take(MOST_TOLD)
         .map(|((a, b), link)| Fact::sentence(describe::link(name(a), name(b), link)))
         .collect();
-    let left_over = told.len().saturating_sub(MOST_TOLD);
+    let left_over = wrong.count();
     if left_over > 0 {
-        told.truncate(MOST_TOLD);
         told.push(Fact::sentence(format!("… and {left_over} more")));
     }
     told

@@ -1,15 +1,22 @@
 //! What is drawn: clusters in their networks, what they know of each other, what is wrong.
 
 use meshcore::finding::Severity;
+use meshcore::{Error, Result};
 use std::collections::BTreeMap;
+
+/// Pairs that are told apart from all others: as many as a mesh of 511 clusters has that are to be
+/// joined yet.
+const MOST_MARKED: usize = 300_000;
 
 /// A mesh to be drawn. Clusters are numbered from 0, network by network, and by name in each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Picture {
     networks: Vec<Network>,
     clusters: Vec<Cluster>,
-    /// By holder, then by whose credentials these are.
-    links: Vec<Option<Link>>,
+    /// Those that are held: by holder, then by whose credentials these are. What is missing
+    /// besides is told by the clusters: of a large mesh that is joined nowhere yet it is the square.
+    held: Vec<BTreeMap<usize, Link>>,
+    is_joined: bool,
     /// Findings that are about no cluster or network in particular.
     pub findings: Vec<Mark>,
 }
@@ -156,22 +163,15 @@ impl Picture {
                 }),
             }
         }
-        let n = clusters.len();
-        let mut links = vec![None; n * n];
+        let mut links = vec![BTreeMap::new(); clusters.len()];
         for ((a, b), link) in held {
             if a != b {
-                links[number[a] * n + number[b]] = Some(link);
+                links[number[a]].insert(number[b], link);
             }
         }
         // Before the first two are joined there is nothing that others lack.
-        if links.iter().any(Option::is_some) {
-            for (a, b) in (0..n).flat_map(|a| (0..n).map(move |b| (a, b))) {
-                if a != b && clusters[a].should_hold(&clusters[b]) {
-                    links[a * n + b].get_or_insert(Link::Missing);
-                }
-            }
-        }
-        Self { networks, clusters, links, findings: Vec::new() }
+        let is_joined = links.iter().any(|links| !links.is_empty());
+        Self { networks, clusters, held: links, is_joined, findings: Vec::new() }
     }
 
     /// The networks, by name.
@@ -190,14 +190,37 @@ impl Picture {
     /// none.
     #[must_use]
     pub fn link(&self, a: usize, b: usize) -> Option<&Link> {
-        self.links[a * self.clusters.len() + b].as_ref()
+        static MISSING: Link = Link::Missing;
+        self.held[a].get(&b).or_else(|| self.lacks(a, b).then_some(&MISSING))
+    }
+
+    /// Whether `a` should have credentials of `b`.
+    fn lacks(&self, a: usize, b: usize) -> bool {
+        self.is_joined && a != b && self.clusters[a].should_hold(&self.clusters[b])
     }
 
     /// All of them, by (holder, other).
     pub fn links(&self) -> impl Iterator<Item = ((usize, usize), &Link)> {
-        let n = self.clusters.len();
-        let links = self.links.iter().enumerate();
-        links.filter_map(move |(i, link)| Some(((i / n, i % n), link.as_ref()?)))
+        let row = move |a: usize| {
+            // Whoever reads no Secrets lacks none.
+            let n = if self.clusters[a].reads == Reads::Secrets { self.clusters.len() } else { 0 };
+            let all = (0..n).filter_map(move |b| Some((b, self.link(a, b)?)));
+            let held = self.held[a].iter().filter(move |_| n == 0).map(|(b, link)| (*b, link));
+            all.chain(held).map(move |(b, link)| ((a, b), link))
+        };
+        (0..if self.is_joined { self.clusters.len() } else { 0 }).flat_map(row)
+    }
+
+    /// Refuses to draw what nobody could look at, and what would take gigabytes.
+    pub fn refuse_too_much(&self) -> Result<()> {
+        let marked = self.links().filter(|(_, link)| **link != Link::Valid).take(MOST_MARKED + 1);
+        if marked.count() <= MOST_MARKED {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "more than {MOST_MARKED} pairs of clusters do not hold credentials as they should"
+        ))
+        .hint("mesh-plan joins them; draw clusters of one mesh alone, or fewer of them"))
     }
 
     /// Whether both have working credentials of each other.

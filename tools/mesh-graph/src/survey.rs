@@ -3,7 +3,7 @@
 use crate::holdings::Holdings;
 use crate::{Cluster, Known, Link, Picture, Reads, gateways};
 use meshcore::Result;
-use meshcore::cluster::{Cluster as Record, Provider};
+use meshcore::cluster::{self, Cluster as Record, Provider};
 use meshstate::{ClusterState, Mesh, Resource};
 use std::collections::BTreeMap;
 
@@ -30,7 +30,11 @@ pub fn picture(mesh: &Mesh, holdings: &Holdings) -> Result<Picture> {
             }
         }
     }
-    Ok(Picture::new(clusters, held, gateways::of_networks(mesh)))
+    // One Secret can name any number of others.
+    cluster::refuse_too_many(clusters.len())?;
+    let picture = Picture::new(clusters, held, gateways::of_networks(mesh));
+    picture.refuse_too_much()?;
+    Ok(picture)
 }
 
 /// The clusters that a key of a remote Secret means: those with that ID, or that name where
@@ -63,6 +67,10 @@ fn cluster(state: &ClusterState, holdings: &Holdings) -> Result<Cluster> {
     let reads = reads(state, holdings.has_any(state));
     if reads == Reads::Unknown && !state.control_planes.is_empty() {
         facts.push("remote Secrets not read".to_owned());
+    }
+    let left_out = state.gateway_services().skip(gateways::MOST).count();
+    if left_out > 0 {
+        facts.push(format!("{left_out} gateways more"));
     }
     let unreached = header.and_then(|header| header.unreachable.clone());
     Ok(Cluster {

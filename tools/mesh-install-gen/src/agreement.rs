@@ -1,7 +1,7 @@
 //! What the clusters of a mesh must agree in, and what each must have for itself.
 
 use crate::{ClusterId, Member, MeshId};
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, cluster};
 use std::collections::BTreeMap;
 
 /// The ID of the mesh: all records', or `said` for those that have none.
@@ -58,6 +58,14 @@ pub(crate) fn refuse_one_id_twice(members: &[Member<'_>]) -> Result<()> {
 pub(crate) fn refuse_strange_roots(members: &[Member<'_>]) -> Result<()> {
     let known: Vec<&Member<'_>> =
         members.iter().filter(|member| !member.facts.roots.is_empty()).collect();
+    let mut common = known.first().map(|member| member.facts.roots.clone()).unwrap_or_default();
+    for member in &known {
+        common.retain(|root| member.facts.roots.contains(root));
+    }
+    if !common.is_empty() {
+        return Ok(());
+    }
+    cluster::refuse_too_many(known.len())?;
     for (i, member) in known.iter().enumerate() {
         let strange = |peer: &&&Member<'_>| peer.facts.roots.is_disjoint(&member.facts.roots);
         if let Some(peer) = known[..i].iter().find(strange) {

@@ -4,6 +4,9 @@ use crate::{ClusterId, Member, Mesh, MeshId, PilotAddress, Seat, TrustDomain};
 use meshcore::{DnsLabel, Error, Network, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Trust domains of a mesh; each control plane is given all of them.
+const MOST_DOMAINS: usize = 100;
+
 /// What the user decides for all control planes.
 #[derive(Debug, Clone)]
 pub struct Choices {
@@ -62,6 +65,13 @@ impl Choices {
     ) -> Result<Vec<ControlPlane>> {
         let domains = self.trust_domains(mesh)?;
         let all: BTreeSet<&TrustDomain> = domains.values().collect();
+        if all.len() > MOST_DOMAINS {
+            return Err(Error::data(format!(
+                "the clusters have {} trust domains, of {MOST_DOMAINS} at most",
+                all.len()
+            ))
+            .hint("each control plane is given those of all others: let them have one in common"));
+        }
         let addresses = self.addresses(mesh)?;
         let plane = |member: &&Member<'_>| {
             let (role, revision) = match &member.seat {

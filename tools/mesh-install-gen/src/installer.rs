@@ -5,7 +5,7 @@
 //! fleet, or cluster.local with citadel (asm/istio/options/citadel-ca.yaml).
 
 use crate::line::Line;
-use crate::{Authority, Member, Mesh, Plane, Site, TrustDomain};
+use crate::{Authority, ClusterId, Member, Mesh, Plane, Site, TrustDomain};
 use meshcore::cluster::Provider;
 use meshcore::{DnsLabel, Error, Result};
 use std::collections::BTreeSet;
@@ -44,6 +44,7 @@ impl Installer {
             .hint("mesh-id --project-number NUMBER names it so; -o iop installs any name"));
         }
         self.refuse_roots_of_their_own(mesh)?;
+        let chosen: BTreeSet<&ClusterId> = chosen.iter().map(|member| &member.id).collect();
         let mut lines = Vec::new();
         for member in &mesh.members {
             self.refuse_other_trust_domain(member, &fleet)?;
@@ -53,7 +54,7 @@ impl Installer {
                     .at(member.place())
                     .hint("asmcli, 1.11 or newer, installs elsewhere, too"));
             }
-            if chosen.iter().any(|chosen| chosen.id == member.id) {
+            if chosen.contains(&member.id) {
                 lines.extend(site.registration(&fleet));
                 lines.push(self.install(member, &site, &fleet));
             }

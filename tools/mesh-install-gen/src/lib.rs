@@ -30,7 +30,7 @@ pub use site::Site;
 pub use values::Chart;
 
 use clap::{Parser, ValueEnum};
-use meshcore::cluster::{self, Provider};
+use meshcore::cluster::{self, Names, Provider};
 use meshcore::input::Input;
 use meshcore::{
     Console, DnsLabel, Error, IstioVersion, Message, Network, Outcome, Result, kubeconfigs, yaml,
@@ -233,9 +233,9 @@ fn own_kubeconfig(member: &Member<'_>) -> Result<()> {
 
 /// What tells the objects of several clusters apart.
 fn marks(mesh: &Mesh<'_>, chosen: &[&Member<'_>]) -> Vec<Option<String>> {
+    let names = Names::of(mesh.members.iter().map(|member| member.cluster));
     let mark = |member: &&Member<'_>| {
-        let all = mesh.members.iter().map(|member| member.cluster);
-        let name = member.cluster.unique_name(all).filter(|_| chosen.len() > 1);
+        let name = names.unique(member.cluster).filter(|_| chosen.len() > 1);
         name.map(str::to_owned)
     };
     chosen.iter().map(mark).collect()

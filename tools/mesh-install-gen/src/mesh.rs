@@ -56,13 +56,13 @@ impl<'a> Mesh<'a> {
             found_at =
                 found(&|Member { cluster, .. }| cluster.name == name || cluster.label() == name);
         }
-        let known: Vec<&str> = self.members.iter().map(|m| m.id.as_str()).collect();
+        let known = || self.members.iter().map(|m| m.id.as_str()).collect::<Vec<_>>().join(", ");
         match found_at[..] {
             [one] => Ok(one),
             [] => Err(Error::usage(format!("the input has no cluster {name:?}"))
-                .hint(format!("it has: {}", known.join(", ")))),
+                .hint(format!("it has: {}", known()))),
             _ => Err(Error::usage(format!("the input has several clusters {name:?}"))
-                .hint(format!("name it by its ID: {}", known.join(", ")))),
+                .hint(format!("name it by its ID: {}", known()))),
         }
     }
 

@@ -64,10 +64,14 @@ fn create(args: &Args, list: &mut List) -> Result<()> {
         return Err(Error::data(format!("there is no Namespace {name} among the items"))
             .hint("with the key create: \"true\", or --create, it is made"));
     }
-    for name in missing {
-        let metadata = json!({"name": name.as_str()});
-        list.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
-    }
+    let made: Vec<Value> = missing
+        .into_iter()
+        .map(|name| {
+            let metadata = json!({"name": name.as_str()});
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        })
+        .collect();
+    list.put(made);
     Ok(())
 }
 

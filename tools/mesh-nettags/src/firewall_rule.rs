@@ -2,7 +2,7 @@
 
 use meshcore::cluster::{Cluster, RangeKind};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A rule as `gcloud compute firewall-rules list --format=json` prints it: the `Firewall` of the
 /// Compute API v1.
@@ -41,39 +41,57 @@ const OTHERS: [&str; 9] = [
     "ipv6-exkubelet",
 ];
 
-/// The target tags of the rules that GKE made for this cluster. The name alone could be that of a
-/// cluster elsewhere, so a rule with the same hash must let in a range of this very cluster.
-#[must_use]
-pub fn automatic_targets(rules: &[FirewallRule], cluster: &Cluster) -> BTreeSet<String> {
-    let named: Vec<_> = rules
-        .iter()
-        .filter(|rule| same_network(&rule.network, cluster.vpc.as_deref()))
-        .filter_map(|rule| Some((rule, hash_and_suffix(&rule.name, &cluster.name)?)))
-        .collect();
-    let proven: BTreeSet<&str> = named
-        .iter()
-        .filter(|(rule, (_, suffix))| {
-            let of_cluster = |kind: RangeKind| {
-                let mut ranges = cluster.ranges.iter().filter(|range| range.kind == kind);
-                ranges.any(|range| rule.source_ranges.contains(&range.cidr))
-            };
-            PROOFS.iter().any(|(name, kind)| name == suffix && of_cluster(*kind))
-        })
-        .map(|(_, (hash, _))| *hash)
-        .collect();
-    named
-        .iter()
-        .filter(|(_, (hash, _))| proven.contains(hash))
-        .flat_map(|(rule, _)| rule.target_tags.iter().cloned())
-        .collect()
+/// The rules that GKE made, by the name of the cluster that they are for.
+pub struct MadeRules<'a>(HashMap<&'a str, Vec<Made<'a>>>);
+
+struct Made<'a> {
+    rule: &'a FirewallRule,
+    hash: &'a str,
+    suffix: &'static str,
 }
 
-/// Takes `gke-CLUSTER-HASH-SUFFIX` apart, for a cluster of exactly this name.
-fn hash_and_suffix<'a>(rule: &'a str, cluster: &str) -> Option<(&'a str, &'a str)> {
-    let rest = rule.strip_prefix("gke-")?.strip_prefix(cluster)?.strip_prefix('-')?;
-    let (hash, suffix) = rest.split_once('-')?;
-    let known = PROOFS.iter().any(|(name, _)| *name == suffix) || OTHERS.contains(&suffix);
-    (is_hash(hash) && known).then_some((hash, suffix))
+impl<'a> MadeRules<'a> {
+    /// Finds them by their names.
+    #[must_use]
+    pub fn of(rules: &'a [FirewallRule]) -> Self {
+        let mut made: HashMap<&str, Vec<Made<'_>>> = HashMap::new();
+        for rule in rules {
+            if let Some((cluster, hash, suffix)) = parts(&rule.name) {
+                made.entry(cluster).or_default().push(Made { rule, hash, suffix });
+            }
+        }
+        Self(made)
+    }
+
+    /// The target tags of those for this cluster. The name alone could be that of a cluster
+    /// elsewhere, so a rule with the same hash must let in a range of this very cluster.
+    #[must_use]
+    pub fn targets(&self, cluster: &Cluster) -> BTreeSet<String> {
+        let of_name = self.0.get(cluster.name.as_str()).into_iter().flatten();
+        let named: Vec<&Made<'_>> = of_name
+            .filter(|made| same_network(&made.rule.network, cluster.vpc.as_deref()))
+            .collect();
+        let lets_in = |rule: &FirewallRule, kind: RangeKind| {
+            let mut ranges = cluster.ranges.iter().filter(|range| range.kind == kind);
+            ranges.any(|range| rule.source_ranges.contains(&range.cidr))
+        };
+        let proves = |made: &&&Made<'_>| {
+            PROOFS.iter().any(|(name, kind)| *name == made.suffix && lets_in(made.rule, *kind))
+        };
+        let proven: BTreeSet<&str> = named.iter().filter(proves).map(|made| made.hash).collect();
+        let of_cluster = named.iter().filter(|made| proven.contains(made.hash));
+        of_cluster.flat_map(|made| made.rule.target_tags.iter().cloned()).collect()
+    }
+}
+
+/// Takes `gke-CLUSTER-HASH-SUFFIX` apart.
+fn parts(rule: &str) -> Option<(&str, &str, &'static str)> {
+    let rest = rule.strip_prefix("gke-")?;
+    let suffixes = PROOFS.into_iter().map(|(suffix, _)| suffix).chain(OTHERS);
+    suffixes.into_iter().find_map(|suffix| {
+        let (cluster, hash) = rest.strip_suffix(suffix)?.strip_suffix('-')?.rsplit_once('-')?;
+        is_hash(hash).then_some((cluster, hash, suffix))
+    })
 }
 
 /// Whether GKE gives a cluster's nodes this tag by itself: `gke-CLUSTER-HASH-node`, and
@@ -136,9 +154,9 @@ mod tests {
             rule("prod-allow-ssh", "0.0.0.0/0", "ssh"),
             rule("gke-prod-1a2b3c4d-mine", "10.4.0.0/14", "mine"),
         ];
-        let tags = automatic_targets(&rules, &cluster("prod", "10.4.0.0/14"));
+        let tags = MadeRules::of(&rules).targets(&cluster("prod", "10.4.0.0/14"));
         assert_eq!(tags, ["gke-prod-1a2b3c4d-node".to_owned()].into());
-        let tags = automatic_targets(&rules, &cluster("prod2", "10.8.0.0/14"));
+        let tags = MadeRules::of(&rules).targets(&cluster("prod2", "10.8.0.0/14"));
         assert_eq!(tags, ["gke-prod2-99999999-node".to_owned()].into());
     }
 
@@ -151,10 +169,10 @@ mod tests {
             rule("gke-prod-5e6f7a8b-vms", "10.128.0.0/9", "there"),
         ];
         let here = cluster("prod", "10.4.0.0/14");
-        assert_eq!(automatic_targets(&rules, &here), ["here".to_owned()].into());
+        assert_eq!(MadeRules::of(&rules).targets(&here), ["here".to_owned()].into());
         let mut elsewhere = here;
         elsewhere.vpc = Some("projects/q/global/networks/default".into());
-        assert!(automatic_targets(&rules, &elsewhere).is_empty());
+        assert!(MadeRules::of(&rules).targets(&elsewhere).is_empty());
     }
 
     #[test]
@@ -180,10 +198,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_rule_is_of_two_clusters(a in "[a-z][a-z0-9-]{0,8}[a-z0-9]", b in "[a-z][a-z0-9-]{0,8}[a-z0-9]") {
-            let name = format!("gke-{a}-1a2b3c4d-all");
-            prop_assert!(hash_and_suffix(&name, &a).is_some());
-            prop_assert_eq!(hash_and_suffix(&name, &b).is_some(), a == b);
+        fn no_rule_is_of_two_clusters(name in "[a-z][a-z0-9-]{0,8}[a-z0-9]") {
+            let rule = format!("gke-{name}-1a2b3c4d-all");
+            prop_assert_eq!(parts(&rule), Some((name.as_str(), "1a2b3c4d", "all")));
         }
     }
 }

@@ -6,9 +6,10 @@
 mod firewall_rule;
 mod instance;
 mod inventory;
+mod outsiders;
 mod selection;
 
-pub use firewall_rule::{FirewallRule, automatic_targets, is_automatic_tag};
+pub use firewall_rule::{FirewallRule, MadeRules, is_automatic_tag};
 pub use instance::{Instance, NodeOf};
 pub use inventory::{Described, Inventory};
 pub use selection::{Evidence, Selection, Tag, select};

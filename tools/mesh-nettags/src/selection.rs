@@ -1,11 +1,12 @@
 //! Which tags a firewall rule must name to reach every node of every cluster.
 
-use crate::firewall_rule::{automatic_targets, is_automatic_tag, same_network};
+use crate::firewall_rule::{MadeRules, is_automatic_tag};
+use crate::outsiders::{Outsiders, Reached};
 use crate::{Described, Instance, Inventory};
 use meshcore::cluster::Cluster;
 use meshcore::{Error, Message, Result};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A tag and what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,16 +48,24 @@ type Tags = BTreeSet<String>;
 
 /// Chooses for each cluster the tags that reach all its nodes, as narrow as is known.
 pub fn select(inventory: &Inventory) -> Result<Selection> {
-    let is_node = |instance: &Instance| {
-        inventory.clusters.iter().any(|described| instance.belongs(&described.cluster))
-    };
-    let outsiders: Vec<&Instance> = inventory.instances.iter().filter(|i| !is_node(i)).collect();
+    let mut nodes_by_name: HashMap<&str, Vec<&Instance>> = HashMap::new();
+    for instance in &inventory.instances {
+        if let Some(node_of) = &instance.node_of {
+            nodes_by_name.entry(&node_of.name).or_default().push(instance);
+        }
+    }
+    let outsiders = Outsiders::of(inventory);
+    let rules = MadeRules::of(&inventory.rules);
     let mut chosen: BTreeMap<String, Tag> = BTreeMap::new();
     let mut warnings = Vec::new();
+    let mut told = BTreeSet::new();
     for described in &inventory.clusters {
         let cluster = &described.cluster;
-        let nodes = nodes_of(cluster, &inventory.instances)?;
-        let found = evidence(inventory, described, &nodes, &outsiders)?;
+        let vpc = cluster.vpc.as_deref();
+        let reached = outsiders.reached(vpc);
+        let named = nodes_by_name.get(cluster.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let nodes = nodes_of(cluster, named)?;
+        let found = evidence(described, &nodes, &rules, &reached)?;
         let Some((surest, tags)) = found.first() else { return Err(no_tag(cluster)) };
         if *surest == Evidence::Record {
             warnings.push(uncertain(cluster));
@@ -77,11 +86,11 @@ pub fn select(inventory: &Inventory) -> Result<Selection> {
             let say = found.iter().filter(|(_, tags)| tags.contains(tag));
             entry.sources.extend(say.map(|(evidence, _)| *evidence));
         }
-        let reached: Vec<&Instance> =
-            outsiders.iter().copied().filter(|i| in_reach(i, cluster)).collect();
-        warnings.extend(tags.iter().filter_map(|tag| beside(tag, &reached)));
+        // Clusters of a network that share a tag share its outsiders.
+        let untold = tags.iter().filter(|tag| told.insert((vpc, (*tag).clone())));
+        warnings.extend(untold.filter_map(|tag| reached.beside(tag)));
     }
-    // Clusters that share a tag share its outsiders.
+    // Two networks may be one, written in two ways.
     let mut told = BTreeSet::new();
     warnings.retain(|warning| told.insert(warning.text().to_owned()));
     Ok(Selection { tags: chosen.into_values().collect(), warnings })
@@ -98,19 +107,14 @@ fn is_tag(text: &str) -> bool {
 
 /// What is known of the cluster's tags, the surest first.
 fn evidence(
-    inventory: &Inventory,
     described: &Described,
     nodes: &[&Instance],
-    outsiders: &[&Instance],
+    rules: &MadeRules<'_>,
+    outsiders: &Reached<'_>,
 ) -> Result<Vec<(Evidence, Tags)>> {
     let cluster = &described.cluster;
-    let foreign: Tags = outsiders
-        .iter()
-        .filter(|instance| in_reach(instance, cluster))
-        .flat_map(|instance| instance.tags.iter().cloned())
-        .collect();
     let carried: Vec<&Tags> = nodes.iter().map(|node| &node.tags).collect();
-    let by_nodes = reaching(&carried, cluster, &foreign);
+    let by_nodes = reaching(&carried, cluster, |tag| outsiders.has(tag));
     if by_nodes.is_empty()
         && let Some(node) = nodes.first()
     {
@@ -124,7 +128,8 @@ fn evidence(
              mesh-firewall target their service accounts",
         ));
     }
-    let by_pools = reaching(&described.pools.iter().collect::<Vec<_>>(), cluster, &foreign);
+    let pools: Vec<&Tags> = described.pools.iter().collect();
+    let by_pools = reaching(&pools, cluster, |tag| outsiders.has(tag));
     let by_record = if described.pools.is_empty() {
         cluster.node_tags.iter().cloned().collect()
     } else {
@@ -132,7 +137,7 @@ fn evidence(
     };
     let mut found = vec![
         (Evidence::Instances, by_nodes),
-        (Evidence::FirewallRules, automatic_targets(&inventory.rules, cluster)),
+        (Evidence::FirewallRules, rules.targets(cluster)),
         (Evidence::NodePools, by_pools),
         (Evidence::Record, by_record),
     ];
@@ -142,7 +147,7 @@ fn evidence(
 
 /// Tags of which every carrier (a node, or the nodes of a pool) has at least one; none when there
 /// are no such tags.
-fn reaching(carriers: &[&Tags], cluster: &Cluster, foreign: &Tags) -> Tags {
+fn reaching(carriers: &[&Tags], cluster: &Cluster, is_foreign: impl Fn(&str) -> bool) -> Tags {
     let Some((first, rest)) = carriers.split_first() else { return Tags::new() };
     let shared: Tags =
         first.iter().filter(|&tag| rest.iter().all(|tags| tags.contains(tag))).cloned().collect();
@@ -150,9 +155,9 @@ fn reaching(carriers: &[&Tags], cluster: &Cluster, foreign: &Tags) -> Tags {
     if let Some(automatic) = shared.iter().find(|tag| is_automatic_tag(tag, &cluster.name)) {
         return [automatic.clone()].into();
     }
-    let of_user = |tags: &Tags| {
-        tags.iter().filter(|t| cluster.node_tags.contains(t)).cloned().collect::<Tags>()
-    };
+    let listed: BTreeSet<&String> = cluster.node_tags.iter().collect();
+    let of_user =
+        |tags: &Tags| tags.iter().filter(|tag| listed.contains(tag)).cloned().collect::<Tags>();
     let of_all: Tags = carriers.iter().flat_map(|tags| of_user(tags)).collect();
     let candidates = [of_user(&shared), shared, of_all];
     let Some(tags) = candidates
@@ -162,13 +167,13 @@ fn reaching(carriers: &[&Tags], cluster: &Cluster, foreign: &Tags) -> Tags {
         return Tags::new();
     };
     // Some pools' nodes may be reached by one of these alone: leave out only what can be spared.
-    let own: Tags = tags.difference(foreign).cloned().collect();
+    let own: Tags = tags.iter().filter(|tag| !is_foreign(tag)).cloned().collect();
     if carriers.iter().all(|tags| !tags.is_disjoint(&own)) { own } else { tags }
 }
 
 /// The instances that are nodes of this cluster and of no other that the record could mean.
-fn nodes_of<'a>(cluster: &Cluster, instances: &'a [Instance]) -> Result<Vec<&'a Instance>> {
-    let nodes: Vec<&Instance> = instances.iter().filter(|i| i.belongs(cluster)).collect();
+fn nodes_of<'a>(cluster: &Cluster, named: &[&'a Instance]) -> Result<Vec<&'a Instance>> {
+    let nodes: Vec<&Instance> = named.iter().copied().filter(|i| i.belongs(cluster)).collect();
     let places: BTreeSet<_> = nodes
         .iter()
         .map(|node| {
@@ -188,32 +193,6 @@ fn nodes_of<'a>(cluster: &Cluster, instances: &'a [Instance]) -> Result<Vec<&'a 
         ));
     }
     Ok(nodes)
-}
-
-/// Whether a rule in the cluster's network holds for the instance.
-fn in_reach(instance: &Instance, cluster: &Cluster) -> bool {
-    instance.networks.is_empty()
-        || instance.networks.iter().any(|network| same_network(network, cluster.vpc.as_deref()))
-}
-
-fn beside(tag: &str, outsiders: &[&Instance]) -> Option<Message> {
-    const NAMED: usize = 5;
-    let carriers: Vec<String> =
-        outsiders.iter().filter(|i| i.tags.contains(tag)).map(|i| i.label()).collect();
-    if carriers.is_empty() {
-        return None;
-    }
-    let mut named = carriers.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if carriers.len() > NAMED {
-        named += &format!(" and {} more", carriers.len() - NAMED);
-    }
-    Some(
-        Message::new(format!(
-            "tag {tag} is also carried by {named}, no node of the given clusters: a firewall \
-             rule for the tag reaches it too"
-        ))
-        .hint("take the tag off what is no node, or give the nodes a tag of their own"),
-    )
 }
 
 fn uncertain(cluster: &Cluster) -> Message {
@@ -345,7 +324,7 @@ mod tests {
             let cluster =
                 Cluster { node_tags: listed.into_iter().collect(), ..Cluster::default() };
             let carriers: Vec<&Tags> = nodes.iter().collect();
-            let chosen = reaching(&carriers, &cluster, &foreign);
+            let chosen = reaching(&carriers, &cluster, |tag| foreign.contains(tag));
             for tag in &chosen {
                 prop_assert!(nodes.iter().any(|tags| tags.contains(tag)));
             }
@@ -354,7 +333,7 @@ mod tests {
             }
             let mut backwards = carriers.clone();
             backwards.reverse();
-            prop_assert_eq!(reaching(&backwards, &cluster, &foreign), chosen);
+            prop_assert_eq!(reaching(&backwards, &cluster, |tag| foreign.contains(tag)), chosen);
         }
     }
 }

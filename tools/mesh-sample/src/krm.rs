@@ -10,8 +10,6 @@ pub const FUNCTION: Function =
 pub fn answer(call: Call<Args>, console: &Console) -> Result<Outcome> {
     let Call { args, mut list } = call;
     let what = args.what.ok_or_else(nothing_to_write)?;
-    for object in args.objects(what)? {
-        list.put(object);
-    }
+    list.put(args.objects(what)?);
     Ok(meshkrm::answer(&list, &[], Verdict::Yes, console))
 }

@@ -93,10 +93,14 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         return Ok(Outcome::done(meshcore::check::list(check::table::ALL, args.finding_format()?)));
     }
     if let Some(folder) = &args.checks.check {
+        folder::name_left_behind(folder, console);
         return args.check(folder);
     }
     args.refuse_contradictions()?;
     let folder = args.folder()?;
+    if let Some(folder) = folder {
+        folder::name_left_behind(folder, console);
+    }
     let bundle = meshkube::block_on(make::bundle(&args, console))?;
     Ok(Outcome::done(match folder {
         None => bundle.tar(),

@@ -10,6 +10,7 @@ mod eks;
 mod gke;
 mod kubeconfig;
 mod merge;
+mod names;
 mod plain;
 mod read;
 mod subnet;
@@ -18,11 +19,26 @@ mod write;
 
 pub use kubeconfig::{Kubeconfig, NamedCluster, NamedContext};
 pub use merge::{Merged, merge};
+pub use names::Names;
 pub use read::{Descriptions, read, read_with};
 pub use write::{RecordFormat, write};
 
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// Clusters of one mesh, twice as many as the largest that is measured. Whoever judges or draws a
+/// mesh looks at each pair of them, and has something to say of each.
+pub const MOST: usize = 1000;
+
+/// Refuses more clusters than can be judged pair by pair.
+pub fn refuse_too_many(count: usize) -> Result<()> {
+    if count <= MOST {
+        return Ok(());
+    }
+    Err(Error::data(format!("the input tells of {count} clusters, of {MOST} at most"))
+        .hint("a mesh is judged pair by pair: give the clusters of one mesh alone"))
+}
 
 /// The version of the record's meaning. Adding fields keeps it; changing what one means does not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +241,12 @@ pub struct AuthorizedBlock {
     pub display_name: Option<String>,
 }
 
+/// Leaves the first of ranges that are alike, whatever says so.
+pub fn keep_first(ranges: &mut Vec<Range>) {
+    let mut known = std::collections::BTreeSet::new();
+    ranges.retain(|range| known.insert((range.cidr.clone(), range.kind)));
+}
+
 impl Cluster {
     /// The file that holds the context, where it is one of the user's own: see
     /// [`crate::kubeconfigs`].
@@ -240,12 +262,11 @@ impl Cluster {
         Some(crate::kubeconfigs::left_out(path).at(format!("cluster {}", self.label())))
     }
 
-    /// Adds a range that is set and not known yet; `source` is the field that says so.
+    /// Adds a range that is set; `source` is the field that says so. The same range stands in old
+    /// and new fields: see [`keep_first`].
     pub(crate) fn add_range(&mut self, cidr: Option<&str>, kind: RangeKind, source: &str) {
-        // The same range stands in old and new fields; the clouds write "" for unset, too.
-        if let Some(cidr) = cidr.filter(|cidr| !cidr.is_empty())
-            && !self.ranges.iter().any(|range| range.cidr == cidr && range.kind == kind)
-        {
+        // The clouds write "" for unset, too.
+        if let Some(cidr) = cidr.filter(|cidr| !cidr.is_empty()) {
             self.ranges.push(Range { cidr: cidr.to_owned(), kind, source: source.to_owned() });
         }
     }
@@ -263,40 +284,5 @@ impl Cluster {
             (Some(project), Some(location)) => format!("{project}/{location}/{}", self.name),
             _ => self.name.clone(),
         }
-    }
-    /// What an object that is for it alone calls it (the annotation `meshutils/cluster`): its name,
-    /// or its ID where the name could mean another of `all`, which are it and its peers. None where
-    /// that is not known.
-    #[must_use]
-    pub fn unique_name<'a>(&self, all: impl IntoIterator<Item = &'a Self>) -> Option<&str> {
-        let name = self.name.as_str();
-        let is_named = |other: &&Self| other.name == name || other.id.as_deref() == Some(name);
-        match all.into_iter().filter(is_named).count() {
-            0 | 1 => Some(name),
-            _ => self.id.as_deref(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_could_mean_two_clusters_is_not_used() {
-        let cluster = |name: &str, id: Option<&str>| Cluster {
-            name: name.to_owned(),
-            id: id.map(str::to_owned),
-            ..Cluster::default()
-        };
-        let all = [
-            cluster("a", Some("a")),
-            cluster("b", Some("1")),
-            cluster("b", None),
-            cluster("c", Some("2")),
-            cluster("d", Some("c")),
-        ];
-        let names: Vec<_> = all.iter().map(|cluster| cluster.unique_name(&all)).collect();
-        assert_eq!(names, [Some("a"), Some("1"), None, Some("2"), Some("d")]);
     }
 }

@@ -13,13 +13,20 @@
 //! - no link leads to the place that a stranger made (`place`).
 //!
 //! A signal that ends the process waits until nothing lies beside its place (`hold`). Only after
-//! SIGKILL, or when the machine stops, such a file may stay, its owner's alone. The next run does
-//! not remove it: the process of that number may be alive in another container.
+//! SIGKILL, or when the machine stops, such a file may stay, its owner's alone. The next run names
+//! it (`left`) and does not remove it: the process of that number may be alive in another container.
+//!
+//! Files that replace others do so one by one: POSIX renames one at a time. The folder as a whole is
+//! not exchanged, as who watches it, or has it mounted, would keep the old one. After SIGKILL between
+//! two renames each is whole, and a key may be of another run than its certificate: TLS refuses the
+//! two, and so does mesh-cert verify.
 
 mod hold;
+mod left;
 mod place;
 
 use crate::{Error, Result};
+pub use left::name_left_behind;
 pub use place::{out, refuse_strangers};
 
 use hold::Hold;

@@ -3,7 +3,7 @@
 //! What records do not tell is not held against them.
 
 use crate::cidr::{self, CidrError};
-use crate::cluster::{Cluster, Provider, RangeKind};
+use crate::cluster::{Cluster, MOST, Provider, RangeKind};
 use crate::vpc::Vpc;
 use crate::{Error, Message, Network, Result};
 use ipnet::IpNet;
@@ -34,6 +34,12 @@ pub fn check(clusters: &[Cluster], routed: &[Network]) -> Result<Vec<Message>> {
     }
     let mut warnings = Vec::new();
     for (network, sites) in networks {
+        if sites.len() > MOST {
+            let text =
+                format!("{} clusters share network {network}, of {MOST} at most", sites.len());
+            return Err(Error::data(text)
+                .hint("they are judged pair by pair: give the clusters of one mesh alone"));
+        }
         let stated = routed.iter().any(|known| known.as_str() == network);
         let mut unknown = None;
         for (i, a) in sites.iter().enumerate() {

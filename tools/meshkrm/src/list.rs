@@ -6,6 +6,8 @@ use crate::object::{Id, take_over_annotations};
 use meshcore::input::Source;
 use meshcore::{Error, Result, yaml};
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// What kustomize and kpt have written there over the years; all look the same.
 const API_VERSIONS: [&str; 3] =
@@ -120,15 +122,24 @@ impl List {
         Ok(())
     }
 
-    /// Puts an object in the place of the one that it is a version of, or behind all others.
-    pub fn put(&mut self, mut object: Value) {
-        let known = self.items.iter_mut().find(|item| Id::of(&item.value) == Id::of(&object));
-        match known {
-            Some(item) => {
-                take_over_annotations(&item.value, &mut object);
-                item.set(object);
+    /// Puts objects in the places of those that they are versions of, or behind all others.
+    pub fn put(&mut self, objects: impl IntoIterator<Item = Value>) {
+        let mut places: HashMap<[String; 4], usize> = HashMap::new();
+        for (place, item) in self.items.iter().enumerate() {
+            places.entry(Id::of(&item.value).owned()).or_insert(place);
+        }
+        for mut object in objects {
+            match places.entry(Id::of(&object).owned()) {
+                Entry::Occupied(known) => {
+                    let item = &mut self.items[*known.get()];
+                    take_over_annotations(&item.value, &mut object);
+                    item.set(object);
+                }
+                Entry::Vacant(new) => {
+                    new.insert(self.items.len());
+                    self.items.push(Item { value: object, text: None });
+                }
             }
-            None => self.items.push(Item { value: object, text: None }),
         }
     }
 
@@ -216,8 +227,7 @@ mod tests {
     fn an_object_takes_the_place_of_the_same() {
         let mut list = list(TEXT);
         let object = json!({"kind": "A", "metadata": {"name": "a"}, "spec": "on"});
-        list.put(object.clone());
-        list.put(json!({"kind": "Z", "metadata": {"name": "z"}}));
+        list.put([object.clone(), json!({"kind": "Z", "metadata": {"name": "z"}})]);
         let text = list.text(&[]);
         let (before, after) = text.split_once("- kind: A").unwrap();
         assert_eq!(before, TEXT.split_once("- kind: A").unwrap().0);
@@ -226,7 +236,7 @@ mod tests {
             "\n  metadata:\n    annotations:\n      config.kubernetes.io/index: \"1\"\n    name: a\n  \
              spec: \"on\"\n- kind: Z\n  metadata:\n    name: z\nfunctionConfig:\n  kind: C\n"
         );
-        list.put(object);
+        list.put([object]);
         assert_eq!(list.text(&[]), text);
     }
 
@@ -291,7 +301,7 @@ mod tests {
             "kind: A # why\nmetadata: {name: a}\n---\nkind: B\nold: yes\nmetadata: {name: b}\n";
         let mut list = List::stream("stdin", text.as_bytes().to_vec()).unwrap();
         assert_eq!(list.text(&[]), text);
-        list.put(json!({"kind": "C", "metadata": {"name": "c"}}));
+        list.put([json!({"kind": "C", "metadata": {"name": "c"}})]);
         assert_eq!(list.text(&[]), format!("{text}---\nkind: C\nmetadata:\n  name: c\n"));
         let none = List::stream("stdin", b"\n".to_vec()).unwrap();
         assert_eq!((none.text(&[]), none.items().count()), (String::new(), 0));

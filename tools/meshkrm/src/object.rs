@@ -24,6 +24,12 @@ impl<'a> Id<'a> {
             name: text(&metadata["name"]),
         }
     }
+
+    /// The same, on its own.
+    #[must_use]
+    pub fn owned(&self) -> [String; 4] {
+        [self.group, self.kind, self.namespace, self.name].map(str::to_owned)
+    }
 }
 
 /// Takes over what kustomize and kpt have noted in an object: its file, its place there, its ID.

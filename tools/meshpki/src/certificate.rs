@@ -330,6 +330,12 @@ impl Certificate {
         self.is_self_issued() && self.is_signed_by(self)
     }
 
+    /// Its subject and its issuer, as they are compared.
+    #[must_use]
+    pub fn raw_names(&self) -> [&[u8]; 2] {
+        [&self.raw_subject, &self.raw_issuer]
+    }
+
     /// Whether the other one's name and key signed it; whether that may sign is not asked.
     #[must_use]
     pub fn is_signed_by(&self, issuer: &Self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::object::{DEFAULT_REVISION, Pool, RawMeta};
 use crate::{CaSecret, ClusterState, InjectorValues, MeshConfig, mesh_config};
-use meshcore::cluster::{Range, RangeKind};
+use meshcore::cluster::{self, Range, RangeKind};
 use meshcore::input::{Document, null_as_default};
 use meshcore::{Error, Result};
 use serde::Deserialize;
@@ -116,11 +116,8 @@ impl Facts {
         kind: RangeKind,
         source: &str,
     ) {
-        for cidr in cidrs.into_iter().filter(|cidr| !cidr.is_empty()) {
-            if !self.ranges.iter().any(|range| range.cidr == cidr && range.kind == kind) {
-                self.ranges.push(Range { cidr, kind, source: source.to_owned() });
-            }
-        }
+        let cidrs = cidrs.into_iter().filter(|cidr| !cidr.is_empty());
+        self.ranges.extend(cidrs.map(|cidr| Range { cidr, kind, source: source.to_owned() }));
     }
 
     /// Puts what is of Istio's namespace, and the ranges, into the cluster.
@@ -147,6 +144,7 @@ impl Facts {
             *place = Some(authority);
         }
         state.ranges = self.ranges;
+        cluster::keep_first(&mut state.ranges);
     }
 }
 

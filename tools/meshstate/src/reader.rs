@@ -7,12 +7,15 @@ use meshcore::cluster::Cluster;
 use meshcore::input::{Document, Source};
 use meshcore::{Error, Result};
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::io::{self, BufRead};
 
 /// What was read so far.
 #[derive(Default)]
 pub(crate) struct Reader<'r> {
     clusters: Vec<Slot>,
+    /// Their places, by name.
+    places: HashMap<String, usize>,
     records: Vec<Cluster>,
     pool: Pool,
     /// Takes what is wanted out of a cluster, as soon as all of it was read.
@@ -144,11 +147,12 @@ impl Reader<'_> {
     }
 
     fn index(&mut self, name: &str) -> usize {
-        let known = self.clusters.iter().position(|cluster| cluster.state().name == name);
-        known.unwrap_or_else(|| {
-            self.clusters.push(Slot::Open(Box::new(Builder::new(name))));
-            self.clusters.len() - 1
-        })
+        if let Some(&known) = self.places.get(name) {
+            return known;
+        }
+        self.clusters.push(Slot::Open(Box::new(Builder::new(name))));
+        self.places.insert(name.to_owned(), self.clusters.len() - 1);
+        self.clusters.len() - 1
     }
 
     /// Finishes a cluster of which all was read.

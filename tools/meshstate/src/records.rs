@@ -4,22 +4,15 @@ use crate::{ClusterState, Mesh};
 use meshcore::cluster::{self, Cluster};
 use meshcore::{Error, Result};
 
-/// Clusters of one mesh, four times as many as the largest that is measured. Whoever judges or
-/// draws a mesh looks at each pair of them.
-const MOST: usize = 4000;
-
 /// Gives each record to its cluster, and makes a cluster of a record that there is nothing else
 /// of.
 pub(crate) fn attach(mut clusters: Vec<ClusterState>, records: Vec<Cluster>) -> Result<Mesh> {
-    let count = clusters.len().max(records.len());
-    if count > MOST {
-        return Err(Error::data(format!("the input tells of {count} clusters, of {MOST} at most"))
-            .hint("a mesh is judged pair by pair: give the clusters of one mesh alone"));
-    }
+    cluster::refuse_too_many(clusters.len())?;
     for state in &mut clusters {
         state.record = state.header.as_mut().and_then(|header| header.record.take()).map(|r| *r);
     }
     let merged = cluster::merge(records);
+    cluster::refuse_too_many(merged.clusters.len())?;
     let mut warnings = merged.contradictions;
     let mut alone = Vec::new();
     for record in merged.clusters {
@@ -41,6 +34,7 @@ pub(crate) fn attach(mut clusters: Vec<ClusterState>, records: Vec<Cluster>) -> 
         state.record = both.clusters.into_iter().next();
     }
     clusters.extend(alone);
+    cluster::refuse_too_many(clusters.len())?;
     Ok(Mesh { clusters, warnings })
 }
 

@@ -310,5 +310,5 @@ fn nobody_has_so_many_clusters() {
             .to_string()
     };
     let text: String = (0..20_000).map(record).collect();
-    assert_eq!(error(&text), "the input tells of 20000 clusters, of 4000 at most");
+    assert_eq!(error(&text), "the input tells of 20000 clusters, of 1000 at most");
 }

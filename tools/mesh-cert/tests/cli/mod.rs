@@ -3,6 +3,7 @@
 
 mod bed;
 mod issue;
+mod killed;
 mod openssl;
 mod refusals;
 mod verify;

@@ -3,9 +3,17 @@
 
 use meshcore::selector::Labels;
 use meshstate::{ClusterState, Ingress, Node, Pod, Service, ServiceType, Workload};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The annotation that makes a Service of type `NodePort` a gateway: labels of nodes, as JSON.
 pub const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
+
+/// Gateways of one cluster that are looked at: for each, all pods, workloads and nodes are.
+pub const MOST_GATEWAYS: usize = 100;
+/// Addresses of one gateway that are kept, and labels of its pods: they differ in nothing that
+/// matters here.
+const MOST_KEPT: usize = 100;
 
 /// A Service with the label `topology.istio.io/network`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,18 +65,21 @@ pub enum Address {
 /// The pods of a gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pods {
-    /// Labels of each that is not being deleted.
-    pub labels: Vec<Labels>,
+    /// How many are not being deleted.
+    pub count: usize,
+    /// The labels of these, each once.
+    pub labels: BTreeSet<Arc<Labels>>,
     /// How many are ready.
     pub ready: usize,
     /// One whose proxy nobody injected, and what made it.
     pub not_injected: Option<String>,
 }
 
-/// All gateways of a cluster.
+/// The gateways of a cluster.
 #[must_use]
 pub fn gateways(state: &ClusterState) -> Vec<Gateway> {
-    state.gateway_services().map(|service| Gateway::of(state, service)).collect()
+    let services = state.gateway_services().take(MOST_GATEWAYS);
+    services.map(|service| Gateway::of(state, service)).collect()
 }
 
 impl Gateway {
@@ -109,7 +120,10 @@ impl Pods {
     fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
         let mut all = Self::default();
         for pod in pods.filter(|pod| pod.is_live()) {
-            all.labels.push((*pod.meta.labels).clone());
+            all.count += 1;
+            if all.labels.len() < MOST_KEPT {
+                all.labels.insert(pod.meta.labels.clone());
+            }
             all.ready += usize::from(pod.is_ready);
             if pod.sidecar.as_ref().is_some_and(|proxy| &*proxy.image == "auto") {
                 let owner = pod.owner.as_ref();
@@ -167,6 +181,7 @@ fn of_nodes(selector: &str, nodes: &[Node]) -> Result<Vec<Address>, String> {
         .iter()
         .filter_map(|node| node.external_addresses.first())
         .map(|address| Address::Ip(address.clone()))
+        .take(MOST_KEPT)
         .collect();
     if found.is_empty() {
         return Err(format!(

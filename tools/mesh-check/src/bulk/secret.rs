@@ -21,7 +21,7 @@ pub struct Secret {
     pub expires: Option<Arc<str>>,
     /// The annotation `meshutils/rotate-after`.
     pub rotate_after: Option<Arc<str>>,
-    /// By key: where it leads, or why istiod cannot read it.
+    /// In the order of their keys: where each leads, or why istiod cannot read it.
     pub entries: Vec<Entry>,
 }
 
@@ -80,7 +80,8 @@ impl Secret {
     /// What stands under a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Destination> {
-        self.entries.iter().find(|(known, _)| **known == *key).map(|(_, remote)| remote)
+        let place = self.entries.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
+        Some(&self.entries[place].1)
     }
 
     /// `NAMESPACE/NAME`.

@@ -1,6 +1,5 @@
 //! Credentials that are not there.
 
-use crate::bulk::Secret;
 use crate::command::then;
 use crate::member::{Member, Mesh, reads};
 use crate::secrets::Remake;
@@ -53,10 +52,7 @@ fn is_missing(reader: &Member, target: &Member) -> bool {
         // Of a dump without any Secret nobody knows whether there are none.
         || state.seen.contains(&Resource::Secrets);
     // One that lies elsewhere, or is not labelled, is told by itself.
-    let has_some = || {
-        let mut keys = reader.bulk.secrets.iter().flat_map(Secret::keys);
-        keys.any(|key| target.ids.iter().any(|id| id == key))
-    };
+    let has_some = || target.ids.iter().any(|id| reader.holds.contains(id.as_str()));
     reader.reads_others()
         && knows
         && !target.ids.is_empty()

@@ -1,5 +1,4 @@
 //! What a cluster has for its machines, as `kubectl get -o json` prints it, and what is made of it.
-#![allow(dead_code)] // each test takes what it needs
 
 use assert_cmd::assert::Assert;
 use base64::Engine as _;

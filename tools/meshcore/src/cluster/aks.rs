@@ -86,6 +86,7 @@ impl ManagedCluster {
                 }
             }
         }
+        super::keep_first(&mut record.ranges);
         let warning = if network.network_plugin.as_deref() == Some("kubenet") {
             Some("uses kubenet: no other cluster can reach its pods directly".to_owned())
         } else if unknown.is_empty() {

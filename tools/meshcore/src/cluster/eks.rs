@@ -103,6 +103,7 @@ impl Described {
                 record.add_range(Some(cidr), RangeKind::Node, network);
             }
         }
+        super::keep_first(&mut record.ranges);
         let public = vpc.endpoint_public_access != Some(false);
         record.endpoints.extend(endpoint.as_ref().map(|url| Endpoint {
             url: url.clone(),

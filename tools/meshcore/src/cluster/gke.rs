@@ -202,6 +202,7 @@ impl Cluster {
         };
         self.add_ranges(&mut record);
         let unresolved = self.add_subnet_ranges(subnets, &mut record);
+        super::keep_first(&mut record.ranges);
         let endpoints_config = self.control_plane_endpoints_config.ip_endpoints_config;
         record.authorized_networks = endpoints_config
             .authorized_networks_config

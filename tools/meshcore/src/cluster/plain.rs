@@ -157,6 +157,7 @@ impl Objects {
                 }
             }
         }
+        super::keep_first(&mut record.ranges);
         Some(record)
     }
 }

@@ -1,7 +1,7 @@
 //! Subnets of the three clouds: they know the addresses of ranges that clusters only name.
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All subnets of the input, by ID.
 #[derive(Debug, Default)]
@@ -91,11 +91,11 @@ impl AwsNetworks {
     pub(super) fn add_to(self, subnets: &mut Subnets) {
         for network in self.subnets.into_iter().chain(self.vpcs) {
             let mut primary: Vec<String> = network.cidr_block.into_iter().collect();
-            for block in network.cidr_block_association_set {
-                if !primary.contains(&block.cidr_block) {
-                    primary.push(block.cidr_block);
-                }
-            }
+            let mut known: BTreeSet<String> = primary.iter().cloned().collect();
+            let others = network.cidr_block_association_set.into_iter();
+            primary.extend(
+                others.map(|block| block.cidr_block).filter(|block| known.insert(block.clone())),
+            );
             let id = network.subnet_id.unwrap_or(network.vpc_id);
             subnets.add(&id, Subnet { primary, ..Subnet::default() });
         }

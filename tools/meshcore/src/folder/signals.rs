@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// Where the process that is to be ended works.
 const PLACE: &str = "MESHCORE_TEST_PLACE";
+/// Files that each round replaces, in this order.
+const REPLACED: [&str; 3] = ["key", "chain", "last"];
 /// How often each signal is sent; a tenth of that found what was left behind once.
 const TIMES: usize = 10;
 
@@ -15,14 +17,17 @@ fn files(text: &str) -> [File<'_>; 3] {
     ["a", "b", "c"].map(|name| File { name, text, mode: Mode::Secret })
 }
 
-/// Each round makes a folder and a file, and puts its number into another.
+/// Each round makes a folder and a file, and puts its number into three others, one after the
+/// other.
 fn stage_without_end(place: &Path) {
     for round in 0.. {
         let text = round.to_string();
         let mut stage = Stage::default();
         stage.folder(&place.join("made").join(&text), &files(&text)).unwrap();
         stage.file(&place.join(format!("{text}.pem")), &text, Mode::Secret).unwrap();
-        stage.replacement(&place.join("last"), &text, Mode::Secret).unwrap();
+        for name in REPLACED {
+            stage.replacement(&place.join(name), &text, Mode::Secret).unwrap();
+        }
         stage.commit().unwrap();
         println!("round {round}");
     }
@@ -62,12 +67,19 @@ fn send(signal: &str, child: &Child) {
     assert!(sent.unwrap().success());
 }
 
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The rounds that these files are of.
+fn replaced(place: &Path) -> Vec<usize> {
+    let text = |name: &&str| fs::read_to_string(place.join(name)).unwrap();
+    REPLACED.iter().map(|name| text(name).parse().unwrap()).collect()
+}
+
 /// What does not belong to a whole round.
 fn leftovers(place: &Path) -> Vec<String> {
-    let names = |folder: &Path| -> BTreeSet<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    };
     let mut found = Vec::new();
     let (top, mut made) = (names(place), names(&place.join("made")));
     let rounds = made.len();
@@ -82,11 +94,11 @@ fn leftovers(place: &Path) -> Vec<String> {
         }
     }
     found.extend(made);
-    // A file for each, `made` and `last`.
-    if top.len() != rounds + 2 {
+    // A file for each, `made` and those that are replaced.
+    if top.len() != rounds + 1 + REPLACED.len() {
         found.push(format!("{rounds} rounds, and {top:?}"));
     }
-    if fs::read_to_string(place.join("last")).unwrap() != (rounds - 1).to_string() {
+    if replaced(place).iter().any(|round| round + 1 != rounds) {
         found.push("the last round is not in its place".to_owned());
     }
     found
@@ -109,6 +121,32 @@ fn a_signal_at_any_moment_leaves_all_files_or_none() {
         }
     }
     assert!(left.is_empty(), "after {} of {sent}: {}", left.len(), left.join("\n"));
+}
+
+/// Nothing can be done then but to say it: what is there is whole, of this round or the one before,
+/// and what lies beside it is named.
+#[test]
+fn after_sigkill_files_are_whole_and_what_is_left_is_named() {
+    let mut apart = 0;
+    for time in 0..12 * TIMES {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut child, _output) = start(dir.path(), BY_DEFAULT, 1 + time % 5);
+        send("KILL", &child);
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        let rounds = replaced(dir.path());
+        assert!(rounds.is_sorted_by(|a, b| a >= b) && rounds[0] <= rounds[2] + 1, "{rounds:?}");
+        let left = names(dir.path()).into_iter().chain(names(&dir.path().join("made")));
+        let left: Vec<String> = left.filter(|name| name.ends_with(".new")).collect();
+        let mut named = left::messages(dir.path());
+        named.extend(left::messages(&dir.path().join("made")));
+        for name in &left {
+            assert!(named.iter().any(|message| message.text().contains(name.as_str())), "{left:?}");
+        }
+        let is_apart = rounds[0] != rounds[2];
+        assert!(!is_apart || !left.is_empty(), "nothing tells that {rounds:?} are of two rounds");
+        apart += usize::from(is_apart);
+    }
+    println!("killed between two of them: {apart}");
 }
 
 /// `nohup`, and a script's command in the background.
