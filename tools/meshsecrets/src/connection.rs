@@ -2,9 +2,9 @@
 
 use crate::check;
 use crate::subject::Subject;
-use meshcore::Server;
 use meshcore::credentials::{Cluster, is_pem};
 use meshcore::finding::Finding;
+use meshcore::{Address, Server};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -105,13 +105,7 @@ fn is_local(url: &str) -> bool {
 /// An address without what may be a password in it.
 #[must_use]
 pub fn shown(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://…@{host}{path}"),
-        None => url.to_owned(),
-    }
+    Address::of(url).into_string()
 }
 
 fn host(url: &str) -> Option<String> {
@@ -161,8 +155,8 @@ mod tests {
     fn addresses_are_shown_without_passwords() {
         for (url, text) in [
             ("https://h:6443/a", "https://h:6443/a"),
-            ("https://u:secret@h/a?token=secret", "https://…@h/a"),
-            ("u:secret@h", "://…@h"),
+            ("https://u:secret@h/a?token=secret", "https://h/a"),
+            ("u:secret@h", "h"),
             ("", ""),
         ] {
             assert_eq!(shown(url), text);
