@@ -1,5 +1,6 @@
 //! Input that is wrong, or meant to do harm: every program that reads it ends as it should.
 
+mod addresses;
 mod child;
 mod fields;
 mod inputs;

@@ -1,6 +1,7 @@
 //! Finds the workspace's programs and runs them.
 #![allow(clippy::missing_panics_doc)] // what a test cannot go on without ends it
 
+pub mod fields;
 pub mod samples;
 pub mod tls;
 

@@ -3,6 +3,7 @@
 mod canary;
 mod contract;
 mod corpus;
+mod credentials;
 mod defects;
 mod hostile;
 mod layout;

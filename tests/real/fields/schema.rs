@@ -1,44 +1,12 @@
 //! The fields of text that a schema has.
 
 use crate::clusters::kubectl;
+use mesh_tests::fields::{Field, published};
 use mesh_tests::run;
 use meshstate::Resource;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-
-/// Lines of a resource and a path, in the form of [`Field::shown`].
-const PUBLISHED: &str = include_str!("published.txt");
-
-/// A field of text: the way to it. A segment is a name, `[]` for each item of a list, `[NAME]` for
-/// the one of that name, `*` for any key of a map, or `{key}` for the key itself; a name of bytes
-/// ends with `#`.
-pub struct Field(pub Vec<String>);
-
-impl Field {
-    pub fn new(path: &[&str]) -> Self {
-        Self(path.iter().map(|&segment| segment.to_owned()).collect())
-    }
-
-    pub fn shown(&self) -> String {
-        let mut shown = String::new();
-        for segment in &self.0 {
-            if !shown.is_empty() && !segment.starts_with('[') {
-                shown.push('.');
-            }
-            shown.push_str(segment);
-        }
-        shown
-    }
-
-    /// Of a path whose names have no dots; a map has keys, too.
-    fn read(shown: &str) -> Vec<Self> {
-        let path =
-            |shown: &str| Self(shown.replace("[]", ".[]").split('.').map(str::to_owned).collect());
-        let keys = shown.strip_suffix(".*").map(|map| path(&format!("{map}.{{key}}")));
-        [Some(path(shown)), keys].into_iter().flatten().collect()
-    }
-}
 
 /// What the API server publishes, each document asked for once.
 #[derive(Default)]
@@ -46,11 +14,7 @@ pub struct Schemas(RefCell<BTreeMap<String, Value>>);
 
 impl Schemas {
     pub fn fields(&self, resource: Resource) -> Vec<Field> {
-        let published: Vec<Field> = PUBLISHED
-            .lines()
-            .filter_map(|line| line.strip_prefix(resource.name())?.strip_prefix(' '))
-            .flat_map(Field::read)
-            .collect();
+        let published = published(resource);
         if !published.is_empty() {
             return published;
         }

@@ -104,7 +104,7 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         #[serde(default)]
         annotations: Option<BTreeMap<String, String>>,
     }
-    let Object { api_version, kind, metadata } = document.decode()?;
+    let Object { api_version, kind, metadata } = document.decode_verbatim()?;
     let (api_version, kind) = (api_version.as_str().to_owned(), kind.as_str().to_owned());
     let Some(name) = metadata.name else {
         return Err(Error::data("has no metadata.name").at(document.place()).hint(
@@ -119,7 +119,7 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         }
         (own, given) => own.or_else(|| given.map(str::to_owned)),
     };
-    let mut body: Map<String, Value> = document.decode()?;
+    let mut body: Map<String, Value> = document.decode_verbatim()?;
     clean(&mut body);
     let (mut gives_access, mut is_remote) = (Vec::new(), false);
     if kind == "Secret" && api_version == "v1" {

@@ -1,10 +1,10 @@
 //! Reads of one API server, which may refuse some of them.
 
-use meshcore::Result;
+use meshcore::{Error, Result, without_credentials};
+use meshkube::kube;
 use meshkube::kube::api::{GetParams, ListParams};
 use meshkube::kube::client::Body;
 use meshkube::kube::core::{Request, Status};
-use meshkube::kube::{self, Error};
 use meshkube::{Connection, Patience, segment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -99,7 +99,7 @@ impl Api {
     pub async fn greet(&self) -> Result<Greeting> {
         let ask = || async {
             let request = http::Request::get("/version").body(Body::empty());
-            let request = request.map_err(Error::HttpError)?;
+            let request = request.map_err(kube::Error::HttpError)?;
             let answer = self.cluster.client.send(request).await?;
             let date = answer.headers().get(http::header::DATE);
             let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
@@ -111,13 +111,22 @@ impl Api {
                     let text = String::from_utf8_lossy(&body);
                     Status::failure(text.trim(), "").with_code(status.as_u16())
                 });
-                return Err(Error::Api(refusal.boxed()));
+                return Err(kube::Error::Api(refusal.boxed()));
+            }
+            if status == http::StatusCode::NOT_FOUND {
+                return Ok(None);
             }
             // Whoever may not know the version still learns the time.
             let value: Value = serde_json::from_slice(&body).unwrap_or_default();
-            Ok(Greeting { version: value["gitVersion"].as_str().map(str::to_owned), date })
+            let version = value["gitVersion"].as_str();
+            let version = version.map(|version| without_credentials(version).into_owned());
+            Ok(Some(Greeting { version, date }))
         };
-        self.cluster.persist("read the version", &self.patience, ask).await
+        let greeting = self.cluster.persist("read the version", &self.patience, ask).await?;
+        greeting.ok_or_else(|| {
+            let text = format!("{} is not an API server: it has no /version", self.server());
+            Error::cluster(text).hint("is this the address of a Kubernetes API server?")
+        })
     }
 
     /// The versions of each API group, the best one first. The core's is not among them.
@@ -131,7 +140,7 @@ impl Api {
         let what = format!("read {}", place(path, Some(name)));
         let one = Request::new(path);
         let request =
-            || one.get(&segment(name), &GetParams::default()).map_err(Error::BuildRequest);
+            || one.get(&segment(name), &GetParams::default()).map_err(kube::Error::BuildRequest);
         self.read(&what, request).await
     }
 
@@ -168,10 +177,12 @@ impl Api {
             let mut params = ListParams::default().limit(PAGE);
             loop {
                 let ask = || async {
-                    let request = request(&all, &params).map_err(Error::BuildRequest)?;
+                    let request = request(&all, &params).map_err(kube::Error::BuildRequest)?;
                     match self.cluster.client.request::<Page<Value>>(request).await {
                         // What came first is forgotten by now.
-                        Err(Error::Api(status)) if status.code == 410 && attempt < ATTEMPTS => {
+                        Err(kube::Error::Api(status))
+                            if status.code == 410 && attempt < ATTEMPTS =>
+                        {
                             Ok(None)
                         }
                         answer => Answer::of(answer).map(Some),
@@ -207,7 +218,7 @@ impl Api {
 }
 
 fn get(path: &str) -> kube::Result<http::Request<Vec<u8>>> {
-    http::Request::get(path).body(Vec::new()).map_err(Error::HttpError)
+    http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)
 }
 
 /// What a path leads to, in words: `/api/v1/namespaces/a/secrets` is "secrets in a".
@@ -236,9 +247,9 @@ impl<T> Answer<T> {
     fn of(answer: kube::Result<T>) -> kube::Result<Self> {
         match answer {
             Ok(found) => Ok(Self::Found(found)),
-            Err(Error::Api(status)) if status.code == 404 => Ok(Self::Absent),
-            Err(Error::Api(status)) if status.code == 403 => {
-                Ok(Self::Forbidden(status.message.trim().to_owned()))
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Self::Absent),
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                Ok(Self::Forbidden(without_credentials(status.message.trim()).into_owned()))
             }
             Err(error) => Err(error),
         }
@@ -275,7 +286,7 @@ mod tests {
     fn refusals_are_answers_and_other_errors_are_not() {
         let error = |code| {
             let status = Status::failure("you may not\n", "No").with_code(code).boxed();
-            Answer::<()>::of(Err(Error::Api(status)))
+            Answer::<()>::of(Err(kube::Error::Api(status)))
         };
         assert_eq!(error(403).unwrap(), Answer::Forbidden("you may not".to_owned()));
         assert_eq!(error(404).unwrap(), Answer::Absent);

@@ -9,7 +9,7 @@ mod metadata;
 pub mod secret;
 mod shape;
 
-use meshcore::Address;
+use meshcore::{Address, without_credentials};
 use meshstate::Resource;
 use serde_json::{Value, json};
 use shape::Shape::{self, All, Each, Fields, With};
@@ -78,13 +78,14 @@ const WORKLOAD: Shape = Fields(&[
     ),
 ]);
 
+fn path(path: Value) -> Option<Value> {
+    let without_query = path.as_str()?.split(['?', '#']).next()?;
+    Some(json!(without_credentials(without_query)))
+}
+
 /// Its path may not have a query, and is kept without.
-const SERVICE_OF_WEBHOOK: Shape = Fields(&[
-    ("name", All),
-    ("namespace", All),
-    ("path", With(|path| Some(json!(path.as_str()?.split(['?', '#']).next()?)))),
-    ("port", All),
-]);
+const SERVICE_OF_WEBHOOK: Shape =
+    Fields(&[("name", All), ("namespace", All), ("path", With(path)), ("port", All)]);
 
 /// Where it leads and what it selects; its conditions are expressions, of which only the number is
 /// read.

@@ -286,9 +286,15 @@ fn a_server_that_stops_answering_is_given_up() {
     fn expired(path: &str, _: usize) -> Option<(u16, Value)> {
         (path == "/version").then(|| refusal(401, "Unauthorized"))
     }
-    for (answers, message, least) in
-        [(breaks as stand_in::Answers, "broken", 3), (expired, "credentials in the kubeconfig", 1)]
-    {
+    // Whatever it is, it is no empty cluster.
+    fn nothing(_: &str, _: usize) -> Option<(u16, Value)> {
+        None
+    }
+    for (answers, message, least) in [
+        (breaks as stand_in::Answers, "broken", 3),
+        (expired, "credentials in the kubeconfig", 1),
+        (nothing, "is not an API server: it has no /version", 1),
+    ] {
         let server = StandIn::start(answers);
         let file = kubeconfig(&[("a", &server.url)]);
         tool(&["--context", "a", "--timeout", "300ms", "--kubeconfig"])

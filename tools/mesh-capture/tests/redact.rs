@@ -4,33 +4,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mesh_capture::redact;
+use mesh_tests::fields::laid_open;
 use meshstate::{ClusterState, Mesh, Resource};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-
-/// All text of a value, with what is hidden in it as base64, and in that again.
-fn laid_open(value: &Value) -> String {
-    let mut open = String::new();
-    lay_open(&value.to_string(), 4, &mut open);
-    open
-}
-
-fn lay_open(text: &str, depth: usize, open: &mut String) {
-    open.push_str(text);
-    open.push('\n');
-    if depth == 0 {
-        return;
-    }
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
-    for word in text.replace("\\n", "\n").split(|c| !is_base64(c)).filter(|word| word.len() > 7) {
-        let decoded = STANDARD.decode(word).or_else(|_| URL_SAFE_NO_PAD.decode(word));
-        if let Ok(Ok(decoded)) = decoded.map(String::from_utf8) {
-            lay_open(&decoded, depth - 1, open);
-        }
-    }
-}
 
 fn encoded(text: &str) -> String {
     STANDARD.encode(text)
@@ -152,7 +131,7 @@ proptest! {
             .map(|object| redact(Resource::Secrets, "v1", object.clone()).unwrap())
             .collect();
         for shown in &kept {
-            let open = laid_open(shown);
+            let open = laid_open(&shown.to_string());
             prop_assert!(!open.contains(secret), "{}", open);
             prop_assert!(!open.contains(&URL_SAFE_NO_PAD.encode(secret)), "{}", open);
         }
@@ -219,7 +198,7 @@ proptest! {
             "webhooks": [],
         });
         if let Some(shown) = redact(resource, "v1", object) {
-            let open = laid_open(&shown);
+            let open = laid_open(&shown.to_string());
             prop_assert!(!open.contains(secret), "{}", open);
             prop_assert_eq!(redact(resource, "v1", shown.clone()), Some(shown));
         }

@@ -92,7 +92,7 @@ impl Kubeconfig {
     /// Reads one kubeconfig; as kubectl, refuses two entries of one kind and name.
     pub fn read(document: &Document<'_>) -> Result<Self> {
         let refuse = |text: String| Error::data(text).at(document.place());
-        let mut config: Self = document.decode()?;
+        let mut config: Self = document.decode_verbatim()?;
         match config.other.get("kind") {
             Some(Value::String(kind)) if kind == "Config" => {}
             Some(Value::String(kind)) => {

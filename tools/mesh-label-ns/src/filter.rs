@@ -68,7 +68,7 @@ pub fn read(sources: &[Source], names: &[DnsLabel], wanted: &Wanted) -> Result<S
                 "Namespace" if names.is_empty() || names.iter().any(|n| n.as_str() == name) => {
                     let labels = labels.unwrap_or_default();
                     let change = wanted.change(&labels);
-                    let manifest = document.decode()?;
+                    let manifest = document.decode_verbatim()?;
                     let is_stored = uid.is_some();
                     namespaces.push(Labelled { name, change, labels, is_stored, manifest });
                 }

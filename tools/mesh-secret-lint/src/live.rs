@@ -1,6 +1,7 @@
 //! Reads remote Secrets from clusters, and asks API servers with what is in them.
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use meshcore::input::from_value;
 use meshcore::{Error, Result};
 use meshkube::k8s_openapi::api::apps::v1::Deployment as K8sDeployment;
 use meshkube::k8s_openapi::api::authorization::v1::{
@@ -72,7 +73,7 @@ async fn remote_names(cluster: &Connection) -> Result<Vec<(String, String)>> {
 /// An object of the API as one of the input.
 fn convert<T: Serialize, U: DeserializeOwned>(object: &T) -> Result<U> {
     // The values may be secrets: no text of serde's is passed on.
-    let value = serde_json::to_value(object).and_then(serde_json::from_value);
+    let value = serde_json::to_value(object).and_then(from_value);
     value.map_err(|_| Error::cluster("the API server sent an object without a name"))
 }
 

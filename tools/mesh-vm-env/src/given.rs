@@ -80,9 +80,9 @@ impl Given {
         }
         let probe: Probe = document.decode()?;
         match probe.kind.as_str() {
-            "WorkloadGroup" => self.groups.push(document.decode::<Manifest>()?.into()),
+            "WorkloadGroup" => self.groups.push(document.decode_verbatim::<Manifest>()?.into()),
             "ConfigMap" => {
-                let map: Map = document.decode()?;
+                let map: Map = document.decode_verbatim()?;
                 let Meta { name, namespace } = map.metadata;
                 let namespace = namespace.unwrap_or_else(|| "default".to_owned());
                 let data = map.data.unwrap_or_default();

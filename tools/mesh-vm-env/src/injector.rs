@@ -52,7 +52,7 @@ struct Token {
 impl Injector {
     /// Reads the key `values`; `place` is where it stands.
     pub fn read(values: &str, place: &str) -> Result<Self> {
-        let values: Values = serde_json::from_str(values)
+        let values: Values = meshcore::input::decode(values)
             .map_err(|_| Error::data("is not the JSON that Istio writes there").at(place))?;
         let global = values.global.unwrap_or_default();
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());

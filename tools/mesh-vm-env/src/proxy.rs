@@ -100,7 +100,7 @@ fn no_text(field: &str, place: &str) -> Error {
 fn fields(text: &str, place: &str) -> Result<Map<String, Value>> {
     let source = Source::new(place.to_owned(), text.as_bytes().to_vec())?;
     match source.documents()?.as_slice() {
-        [one] => Ok(camel_case(one.decode()?)),
+        [one] => Ok(camel_case(one.decode_verbatim()?)),
         more => Err(Error::data(format!("holds {} documents, and not one", more.len())).at(place)),
     }
 }

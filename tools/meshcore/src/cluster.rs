@@ -93,11 +93,19 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<String>,
     /// The kubeconfig context that reaches it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::optional_literal_name"
+    )]
     pub context: Option<String>,
     /// The file that holds the context, as whoever wrote the record called it. It is shown; it is
     /// opened only where the user gave it, too ([`Cluster::own_kubeconfig`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::optional_literal_name"
+    )]
     pub kubeconfig: Option<String>,
     /// Address ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -3,7 +3,7 @@
 //!
 //! No `Debug` anywhere: users hold credentials.
 
-use crate::input::{Source, null_as_default};
+use crate::input::{Source, null_as_default, verbatim};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, de};
@@ -53,7 +53,7 @@ pub struct Named<T> {
 #[serde(default, rename_all = "kebab-case")]
 pub struct Cluster {
     /// Its address.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "as_written")]
     pub server: String,
     /// A file with the CA.
     #[serde(deserialize_with = "null_as_default")]
@@ -65,7 +65,7 @@ pub struct Cluster {
     #[serde(deserialize_with = "null_as_default")]
     pub insecure_skip_tls_verify: bool,
     /// The proxy that leads there.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "as_written")]
     pub proxy_url: String,
     /// The name to expect in its certificate.
     #[serde(deserialize_with = "null_as_default")]
@@ -77,7 +77,7 @@ pub struct Cluster {
 #[serde(default, rename_all = "kebab-case")]
 pub struct User {
     /// A bearer token.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "as_written")]
     pub token: String,
     /// A file with a bearer token.
     #[serde(rename = "tokenFile", deserialize_with = "null_as_default")]
@@ -98,7 +98,7 @@ pub struct User {
     #[serde(deserialize_with = "null_as_default")]
     pub username: String,
     /// Of basic authentication.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "as_written")]
     pub password: String,
     /// A program to run.
     pub exec: Option<Exec>,
@@ -149,6 +149,11 @@ pub struct Context {
     /// For requests that name none.
     #[serde(deserialize_with = "null_as_default")]
     pub namespace: String,
+}
+
+/// What is used and never shown.
+fn as_written<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    verbatim::<D, Option<String>>(field).map(Option::unwrap_or_default)
 }
 
 /// Bytes that stand as base64 in the text.
@@ -250,7 +255,8 @@ pub fn certificates_only(text: &str) -> String {
     const END: &str = "-----END CERTIFICATE-----";
     let blocks = text.split(BEGIN).skip(1);
     let bodies = blocks.filter_map(|block| block.split_once(END).map(|(body, _)| body));
-    bodies.filter(|body| !body.contains("-----")).fold(String::new(), |out, body| {
+    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/=\r\n\t ".contains(&b);
+    bodies.filter(|body| body.bytes().all(is_base64)).fold(String::new(), |out, body| {
         let body = body.trim_matches(['\r', '\n', ' ']);
         out + &format!("{BEGIN}\n{body}\n{END}\n")
     })

@@ -2,6 +2,7 @@
 //! detected and never asked for; every error names source, document and field.
 
 mod capture;
+mod clean;
 mod document;
 mod field;
 mod stream;
@@ -9,6 +10,7 @@ mod type_meta;
 mod yaml;
 
 pub use capture::OneCapture;
+pub use clean::{Verbatim, from_value, from_yaml, verbatim};
 pub use document::Document;
 pub use field::{FieldError, decode};
 pub use type_meta::TypeMeta;
@@ -158,7 +160,7 @@ impl Source {
         if !self.text.trim_start().starts_with('[') {
             return None;
         }
-        let items: Vec<T> = serde_json::from_str(&self.text).ok()?;
+        let items: Vec<T> = clean::from_json(&self.text).ok()?;
         let place = self.place(0);
         let placed = |(i, item)| (format!("{place}: [{i}]"), item);
         (!items.is_empty()).then(|| items.into_iter().enumerate().map(placed).collect())

@@ -103,7 +103,8 @@ impl JwtClaims {
         }
         let header: Value = serde_json::from_slice(&decode(header)?).ok()?;
         header.get("alg")?;
-        let payload: Payload = serde_json::from_slice(&decode(payload)?).ok()?;
+        let payload = String::from_utf8(decode(payload)?).ok()?;
+        let payload: Payload = crate::input::decode(&payload).ok()?;
         Some(payload.into_claims())
     }
 }

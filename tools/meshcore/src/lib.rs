@@ -6,6 +6,7 @@
 mod address;
 pub mod check;
 pub mod cidr;
+mod clean;
 pub mod cluster;
 mod console;
 pub mod credentials;
@@ -30,12 +31,14 @@ mod vpc;
 pub mod yaml;
 
 pub use address::Address;
+pub use clean::without_credentials;
 pub use console::{Console, LogFormat, Message, Messages, is_treacherous, visible};
 pub use error::{Error, Exit, Result};
 pub use istio::IstioVersion;
 pub use name::{
     ApiVersion, DnsLabel, Kind, Network, ObjectName, is_api_word, is_qualified_name, is_secret_key,
-    object_name, object_namespace, optional_without_nul, without_nul,
+    literal_name, object_name, object_namespace, optional_literal_name, optional_without_nul,
+    without_nul,
 };
 pub use output::{Outcome, Verdict, json_lines};
 pub use server::Server;

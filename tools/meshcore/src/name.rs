@@ -1,5 +1,6 @@
 //! Names as Kubernetes checks them.
 
+use crate::input::verbatim;
 use crate::is_treacherous;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -145,10 +146,23 @@ pub fn without_nul<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Erro
 pub fn optional_without_nul<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text(#[serde(deserialize_with = "without_nul")] String);
-    Ok(Option::<Text>::deserialize(from)?.map(|Text(text)| text))
+    Ok(Option::<WithoutNul>::deserialize(from)?.map(|WithoutNul(text)| text))
 }
+
+/// The name of a context, or of the kubeconfig that it stands in: to the letter, or it is another.
+pub fn literal_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    verbatim::<D, WithoutNul>(from).map(|WithoutNul(text)| text)
+}
+
+/// The same where it may be left out.
+pub fn optional_literal_name<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<String>, D::Error> {
+    Ok(verbatim::<D, Option<WithoutNul>>(from)?.map(|WithoutNul(text)| text))
+}
+
+#[derive(Deserialize)]
+struct WithoutNul(#[serde(deserialize_with = "without_nul")] String);
 
 impl ObjectName {
     /// Checks a name; the error is a whole sentence.

@@ -98,7 +98,7 @@ impl List {
         let source = Source::new(name.to_owned(), bytes)?;
         let mut values = Vec::new();
         for document in source.documents()? {
-            values.push(document.decode()?);
+            values.push(document.decode_verbatim()?);
         }
         let items = with_texts(values, cut::documents(&source.text), Value::clone);
         Ok(Self { frame: Frame::Stream, items })

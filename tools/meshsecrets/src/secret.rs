@@ -1,7 +1,7 @@
 //! Remote Secrets as istiod finds them. No `Debug` anywhere: they hold credentials.
 
 use meshcore::credentials::{Kubeconfig, decode_base64};
-use meshcore::input::null_as_default;
+use meshcore::input::{Verbatim, null_as_default};
 use meshcore::{object_name, object_namespace};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,7 +50,7 @@ pub struct Manifest {
     #[serde(default, deserialize_with = "null_as_default")]
     data: BTreeMap<String, Option<String>>,
     #[serde(default, deserialize_with = "null_as_default")]
-    string_data: BTreeMap<String, Option<String>>,
+    string_data: BTreeMap<String, Option<Verbatim>>,
 }
 
 #[derive(Deserialize)]
@@ -89,9 +89,10 @@ impl RemoteSecret {
             let value = decode_base64(&value.unwrap_or_default());
             (key, value.ok_or_else(|| "is not base64".to_owned()).and_then(Kubeconfig::load))
         });
-        let plain = string_data
-            .into_iter()
-            .map(|(key, value)| (key, Kubeconfig::load(value.unwrap_or_default().into_bytes())));
+        let plain = string_data.into_iter().map(|(key, text)| {
+            let text = text.map_or_else(Vec::new, |Verbatim(text)| text.into_bytes());
+            (key, Kubeconfig::load(text))
+        });
         let annotation = |key: &str| metadata.annotations.get(key).cloned();
         Some(Self {
             is_copied: annotation(COPY_ANNOTATION).is_some_and(|text| holds_data(&text)),

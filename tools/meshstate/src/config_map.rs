@@ -3,7 +3,7 @@
 use crate::object::{DEFAULT_REVISION, Pool, RawMeta};
 use crate::{CaSecret, ClusterState, InjectorValues, MeshConfig, mesh_config};
 use meshcore::cluster::{self, Range, RangeKind};
-use meshcore::input::{Document, null_as_default};
+use meshcore::input::{Document, from_yaml, null_as_default, verbatim};
 use meshcore::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,12 +32,15 @@ pub(crate) struct ConfigMap {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Data {
+    #[serde(deserialize_with = "verbatim")]
     mesh: Option<String>,
+    #[serde(deserialize_with = "verbatim")]
     mesh_networks: Option<String>,
+    #[serde(deserialize_with = "verbatim")]
     values: Option<String>,
     #[serde(rename = "root-cert.pem")]
     root: Option<String>,
-    #[serde(rename = "ClusterConfiguration")]
+    #[serde(rename = "ClusterConfiguration", deserialize_with = "verbatim")]
     kubeadm: Option<String>,
 }
 
@@ -69,7 +72,7 @@ struct Networking {
 impl Facts {
     pub fn add(&mut self, map: ConfigMap, document: &Document<'_>, pool: &mut Pool) -> Result<()> {
         let ConfigMap { metadata, data } = map;
-        let wrong = |key: &str, error: serde_yaml::Error| {
+        let wrong = |key: &str, error: String| {
             Error::data(format!("is not what Istio reads: {error}"))
                 .at(document.field(&format!("data.{key}")))
         };
@@ -91,7 +94,7 @@ impl Facts {
             let config = MeshConfig { object, revision, networks, ..config };
             self.mesh_configs.push((namespace, config));
         } else if let Some(text) = data.kubeadm.filter(|_| object == "kube-system/kubeadm-config") {
-            let kubeadm: Kubeadm = serde_yaml::from_str(&text).map_err(|error| {
+            let kubeadm: Kubeadm = from_yaml(&text).map_err(|error| {
                 Error::data(format!("is not kubeadm's: {error}"))
                     .at(document.field("data.ClusterConfiguration"))
             })?;

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use meshcore::cluster::{ApiVersion, Cluster};
-use meshcore::{object_namespace, optional_without_nul, without_nul};
+use meshcore::{object_namespace, optional_literal_name, optional_without_nul, without_nul};
 use serde::{Deserialize, Serialize};
 
 /// The `kind` of a header.
@@ -27,7 +27,7 @@ pub struct Header {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "optional_without_nul"
+        deserialize_with = "optional_literal_name"
     )]
     pub context: Option<String>,
     /// The API server's address there.

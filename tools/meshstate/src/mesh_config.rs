@@ -1,7 +1,7 @@
 //! What a revision was installed with: its mesh config and its injector's values.
 
 use meshcore::Address;
-use meshcore::input::null_as_default;
+use meshcore::input::{from_yaml, null_as_default};
 use meshcore::selector::LabelSelector;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -206,8 +206,8 @@ struct RawGateway {
 }
 
 /// Reads the key `mesh`; revision, object and networks are the caller's to fill in.
-pub(crate) fn mesh_config(text: &str) -> Result<MeshConfig, serde_yaml::Error> {
-    let raw: Option<RawMeshConfig> = serde_yaml::from_str(text)?;
+pub(crate) fn mesh_config(text: &str) -> Result<MeshConfig, String> {
+    let raw: Option<RawMeshConfig> = from_yaml(text)?;
     let raw = raw.unwrap_or_default();
     let locality = raw.locality_lb_setting;
     let rules = [locality.distribute, locality.failover, locality.failover_priority];
@@ -231,7 +231,7 @@ pub(crate) fn mesh_config(text: &str) -> Result<MeshConfig, serde_yaml::Error> {
 }
 
 /// Reads the key `meshNetworks`.
-pub(crate) fn networks(text: &str) -> Result<BTreeMap<String, MeshNetwork>, serde_yaml::Error> {
+pub(crate) fn networks(text: &str) -> Result<BTreeMap<String, MeshNetwork>, String> {
     let endpoint = |raw: RawEndpoint| {
         let cidr = given(raw.from_cidr).map(NetworkEndpoint::Cidr);
         given(raw.from_registry).map(NetworkEndpoint::Registry).or(cidr)
@@ -245,7 +245,7 @@ pub(crate) fn networks(text: &str) -> Result<BTreeMap<String, MeshNetwork>, serd
         endpoints: raw.endpoints.into_iter().filter_map(endpoint).collect(),
         gateways: raw.gateways.into_iter().map(gateway).collect(),
     };
-    let raw: Option<RawNetworks> = serde_yaml::from_str(text)?;
+    let raw: Option<RawNetworks> = from_yaml(text)?;
     let networks = raw.unwrap_or_default().networks;
     Ok(networks.into_iter().map(|(name, raw)| (name, network(raw))).collect())
 }
@@ -287,8 +287,8 @@ struct RawWebhook {
 }
 
 /// Reads the key `values`; revision and object are the caller's to fill in.
-pub(crate) fn injector_values(text: &str) -> Result<InjectorValues, serde_yaml::Error> {
-    let raw: Option<RawValues> = serde_yaml::from_str(text)?;
+pub(crate) fn injector_values(text: &str) -> Result<InjectorValues, String> {
+    let raw: Option<RawValues> = from_yaml(text)?;
     let RawValues { global, sidecar_injector_webhook } = raw.unwrap_or_default();
     Ok(InjectorValues {
         network: given(global.network),

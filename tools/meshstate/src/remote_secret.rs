@@ -41,8 +41,8 @@ pub struct RemoteCluster {
     pub proxy_url: Option<String>,
     /// The CA of its certificate: PEM.
     pub ca: Option<Arc<str>>,
-    /// A file with the CA, which istiod does not have.
-    pub ca_file: Option<String>,
+    /// Whether the CA is a file, which istiod does not have.
+    pub is_ca_a_file: bool,
     /// `insecure-skip-tls-verify`.
     pub is_insecure: bool,
     /// What istiod authenticates with.
@@ -65,8 +65,8 @@ pub enum Credential {
     Password,
     /// A program; istiod refuses it unless told otherwise.
     Exec {
-        /// Its name.
-        command: String,
+        /// Whether it says which.
+        has_command: bool,
     },
     /// A plugin of client-go; istiod takes `oidc` only, unless told otherwise.
     AuthProvider {

@@ -5,7 +5,7 @@ use crate::object::{Pool, RawMeta};
 use crate::{CaSecret, ClusterState, Credential, RemoteCluster, RemoteSecret, TokenSecret};
 use meshcore::Address;
 use meshcore::credentials::{Cluster, Kubeconfig, User, certificates_only, decode_base64};
-use meshcore::input::null_as_default;
+use meshcore::input::{Verbatim, null_as_default};
 use meshcore::jwt::{JwtClaims, fingerprint};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub(crate) struct Secret {
     #[serde(default, deserialize_with = "null_as_default")]
     data: BTreeMap<String, Option<String>>,
     #[serde(default, deserialize_with = "null_as_default")]
-    string_data: BTreeMap<String, Option<String>>,
+    string_data: BTreeMap<String, Option<Verbatim>>,
 }
 
 /// Adds what a Secret says of the mesh, if anything.
@@ -45,7 +45,7 @@ impl Secret {
     /// What stands under a key, decoded; none also for what is no text.
     fn text(&self, key: &str) -> Option<String> {
         if let Some(text) = self.string_data.get(key) {
-            return text.clone();
+            return text.as_ref().map(|Verbatim(text)| text.clone());
         }
         String::from_utf8(decode_base64(self.data.get(key)?.as_ref()?)?).ok()
     }
@@ -62,8 +62,9 @@ fn remote(secret: Secret, pool: &mut Pool) -> RemoteSecret {
         (key, bytes.ok_or_else(|| "is not base64".to_owned()))
     });
     // The API server writes `stringData` over `data`.
-    let plain =
-        string_data.into_iter().map(|(key, v)| (key, Ok(v.unwrap_or_default().into_bytes())));
+    let plain = string_data.into_iter().map(|(key, text)| {
+        (key, Ok(text.map_or_else(Vec::new, |Verbatim(text)| text.into_bytes())))
+    });
     let entries: BTreeMap<String, Result<Vec<u8>, String>> = decoded.chain(plain).collect();
     let annotation = |key: &str| metadata.annotations.get(key).cloned();
     RemoteSecret {
@@ -91,7 +92,7 @@ fn entry(kubeconfig: Vec<u8>, pool: &mut Pool) -> Result<RemoteCluster, String> 
         tls_server_name: given(&cluster.tls_server_name),
         proxy_url: given(&cluster.proxy_url).map(|url| Address::of(&url).into_string()),
         ca: authority_of(cluster).map(|pem| pool.text(&pem)),
-        ca_file: given(&cluster.certificate_authority),
+        is_ca_a_file: !cluster.certificate_authority.is_empty(),
         is_insecure: cluster.insecure_skip_tls_verify,
         credential: credential(user, pool),
     })
@@ -101,7 +102,7 @@ fn entry(kubeconfig: Vec<u8>, pool: &mut Pool) -> Result<RemoteCluster, String> 
 fn credential(user: &User, pool: &mut Pool) -> Credential {
     let files = [&user.token_file, &user.client_certificate, &user.client_key];
     if let Some(exec) = &user.exec {
-        Credential::Exec { command: exec.command.clone() }
+        Credential::Exec { has_command: !exec.command.is_empty() }
     } else if let Some(provider) = &user.auth_provider {
         Credential::AuthProvider { name: provider.name.clone() }
     } else if files.iter().any(|file| !file.is_empty()) {

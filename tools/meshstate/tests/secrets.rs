@@ -84,10 +84,7 @@ fn a_redacted_token_is_the_same_token() {
 #[test]
 fn every_kind_of_credential_is_known() {
     for (user, expected) in [
-        (
-            json!({"token": "t", "exec": {"command": "aws"}}),
-            Credential::Exec { command: "aws".into() },
-        ),
+        (json!({"token": "t", "exec": {"command": "aws"}}), Credential::Exec { has_command: true }),
         (
             json!({"auth-provider": {"name": "gcp"}}),
             Credential::AuthProvider { name: "gcp".into() },

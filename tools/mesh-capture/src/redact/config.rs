@@ -4,7 +4,7 @@
 use super::shape::Shape::{self, All, Each, Fields, With};
 use super::{ADDRESS, metadata};
 use meshcore::credentials::certificates_only;
-use meshcore::yaml;
+use meshcore::{without_credentials, yaml};
 use serde_json::{Map, Value, json};
 
 /// `istio.mesh.v1alpha1.ProxyConfig`.
@@ -95,7 +95,10 @@ fn networks(networks: Value) -> Option<Value> {
         ),
     ]);
     let Value::Object(networks) = networks else { return None };
-    Some(networks.into_iter().filter_map(|(name, one)| Some((name, NETWORK.keep(one)?))).collect())
+    let keep = |(name, one): (String, Value)| {
+        Some((without_credentials(&name).into_owned(), NETWORK.keep(one)?))
+    };
+    Some(networks.into_iter().filter_map(keep).collect())
 }
 
 const KEPT: Shape = Fields(&[
@@ -166,6 +169,10 @@ mod tests {
                 "meshNetworks": "networks:\n  a:\n    gateways:\n    - address: \"192.0.2.1\"\n      port: 15443\n",
             }))
         );
+        let networks = "networks: {'u:secret@a': {gateways: [{address: 'u:secret@h'}]}}";
+        let kept = data("istio", json!({"mesh": "", "meshNetworks": networks}));
+        let kept = kept.map(|kept| kept["meshNetworks"].clone());
+        assert_eq!(kept, Some(json!("networks:\n  a:\n    gateways:\n    - address: h\n")));
         let values =
             json!({"global": {"network": "a", "imagePullSecrets": ["secret"]}, "x": "secret"});
         let kept = data(

@@ -1,7 +1,7 @@
 //! Containers: name and image; of istiod's and proxies', what Istio tells them.
 
 use super::shape::Shape::{self, All, Fields};
-use meshcore::Address;
+use meshcore::{Address, without_credentials};
 use serde_json::{Value, json};
 
 /// istiod's container, and that of every proxy.
@@ -72,11 +72,14 @@ pub fn keep(mut container: Value) -> Option<Value> {
 fn variable(variable: Value) -> Option<Value> {
     let name = variable["name"].as_str()?;
     let is_known = KNOWN.contains(&name);
-    let is_switch = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_switch = is_plain && PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     if is_known && variable["valueFrom"].is_object() {
         return Some(json!({"name": name, "valueFrom": {}}));
     }
-    let value = Address::of(variable["value"].as_str().unwrap_or_default());
+    // A list has more than one address.
+    let value = variable["value"].as_str().unwrap_or_default();
+    let value = Address::of(&without_credentials(value)).into_string();
     (is_known || (is_switch && is_setting(&value))).then(|| json!({"name": name, "value": value}))
 }
 
@@ -94,7 +97,7 @@ fn flags(args: &[Value]) -> Vec<Value> {
             Some((name, value)) => (name, value),
             None => (*arg, *args.get(i + 1)?),
         };
-        FLAGS.contains(&name).then(|| json!(format!("{name}={}", Address::of(value))))
+        FLAGS.contains(&name).then(|| json!(format!("{name}={}", without_credentials(value))))
     };
     args.iter().enumerate().filter_map(flag).collect()
 }

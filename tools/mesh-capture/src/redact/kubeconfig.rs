@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::credentials::{certificates_only, decode_base64, is_pem};
 use meshcore::input::Source;
-use meshcore::{Address, jwt, yaml};
+use meshcore::{Address, is_qualified_name, jwt, yaml};
 use serde_json::{Value, json};
 
 /// A key that opens nothing: an empty sequence of DER.
@@ -29,7 +29,7 @@ const KEPT: Shape = Fields(&[
 ]);
 
 const CLUSTER: Shape = Fields(&[
-    ("certificate-authority", All),
+    ("certificate-authority", With(hidden)),
     ("certificate-authority-data", With(certificates)),
     ("insecure-skip-tls-verify", With(yes_or_no)),
     ("proxy-url", With(url)),
@@ -38,21 +38,23 @@ const CLUSTER: Shape = Fields(&[
 ]);
 
 const USER: Shape = Fields(&[
-    ("as", All),
-    ("as-groups", All),
-    ("auth-provider", Fields(&[("name", All)])),
-    ("client-certificate", All),
+    ("as", With(hidden)),
+    ("as-groups", Each(&With(hidden))),
+    ("auth-provider", Fields(&[("name", With(name))])),
+    ("client-certificate", With(hidden)),
     ("client-certificate-data", With(certificates)),
-    ("client-key", All),
+    ("client-key", With(hidden)),
     ("client-key-data", With(key)),
-    ("exec", Fields(&[("apiVersion", All), ("command", All)])),
+    ("exec", Fields(&[("apiVersion", With(hidden)), ("command", With(hidden))])),
     ("password", With(hidden)),
     ("token", With(token)),
-    ("tokenFile", All),
-    ("username", All),
+    ("tokenFile", With(hidden)),
+    ("username", With(hidden)),
 ]);
 
-/// A kubeconfig without its credentials. What cannot be read as one is not shown at all.
+/// A kubeconfig without its credentials. Of files, programs and names of users it is enough that
+/// they are there: a command has its arguments in it, and a path may have anything. What cannot be
+/// read as one is not shown at all.
 #[must_use]
 pub fn redact(bytes: Vec<u8>) -> String {
     if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -71,6 +73,12 @@ pub fn redact(bytes: Vec<u8>) -> String {
 fn hidden(value: Value) -> Option<Value> {
     let text = value.as_str()?;
     Some(json!(if text.is_empty() { "" } else { REDACTED }))
+}
+
+/// The name of a plugin, which is a word.
+fn name(value: Value) -> Option<Value> {
+    let text = value.as_str()?;
+    Some(json!(if text.is_empty() || is_qualified_name(text) { text } else { REDACTED }))
 }
 
 fn token(value: Value) -> Option<Value> {

@@ -75,8 +75,8 @@ pub fn annotations(annotations: Value) -> Option<Value> {
 /// What the injector notes in a pod, of which only the revision is read.
 fn mark(status: Value) -> Option<Value> {
     let status: Value = serde_json::from_str(status.as_str()?).unwrap_or_default();
-    let revision = status["revision"].as_str().map(|revision| json!({"revision": revision}));
-    Some(json!(revision.unwrap_or_else(|| json!({})).to_string()))
+    let kept = Fields(&[("revision", All)]).keep(status).unwrap_or_else(|| json!({}));
+    Some(json!(kept.to_string()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{REDACTED, kubeconfig, metadata};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::credentials::{certificates_only, decode_base64};
-use meshcore::{DnsLabel, jwt};
+use meshcore::{DnsLabel, jwt, without_credentials};
 use serde_json::{Map, Value, json};
 
 /// What a Secret is for.
@@ -67,7 +67,9 @@ pub fn keep(mut secret: Value) -> Option<Value> {
     if let Value::Object(data) = data {
         let redacted: Map<String, Value> = data
             .into_iter()
-            .map(|(key, value)| (key.clone(), redact(kind, &key, &value)))
+            .map(|(key, value)| {
+                (without_credentials(&key).into_owned(), redact(kind, &key, &value))
+            })
             .collect();
         kept["data"] = Value::Object(redacted);
     }
@@ -102,7 +104,7 @@ fn annotations(annotations: Value) -> Option<Value> {
     let mut kept = Map::new();
     for (key, value) in annotations {
         if ANNOTATIONS.contains(&key.as_str()) {
-            kept.insert(key, value);
+            kept.extend(All.keep(value).map(|value| (key, value)));
         } else if key == metadata::COPY {
             kept.insert(key, copy(&value));
         }

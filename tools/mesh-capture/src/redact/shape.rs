@@ -1,11 +1,12 @@
 //! Lists of what is kept, in the form of what they are taken from.
 
+use meshcore::input::from_value;
 use serde_json::{Map, Value};
 
 /// Which part of a value is kept.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
-    /// All of it: no secret has its place there.
+    /// All of it, but for credentials in addresses: no other secret has its place there.
     All,
     /// These fields of an object.
     Fields(&'static [(&'static str, Shape)]),
@@ -22,7 +23,7 @@ impl Shape {
     pub fn keep(self, value: Value) -> Option<Value> {
         match (self, value) {
             (_, Value::Null) => None,
-            (Self::All, value) => Some(value),
+            (Self::All, value) => from_value(value).ok(),
             (Self::Fields(fields), Value::Object(mut object)) => {
                 let kept: Map<String, Value> = fields
                     .iter()
@@ -45,6 +46,13 @@ impl Shape {
 mod tests {
     use super::Shape::{self, All, Each, Fields, With};
     use serde_json::json;
+
+    #[test]
+    fn what_is_kept_has_no_credentials_in_addresses() {
+        const SHAPE: Shape = Fields(&[("a", All), ("b", Each(&All))]);
+        let kept = SHAPE.keep(json!({"a": {"u:p@h": "u:p@h"}, "b": ["https://u:p@h/?t=p", 1]}));
+        assert_eq!(kept, Some(json!({"a": {"h": "h"}, "b": ["https://h/", 1]})));
+    }
 
     #[test]
     fn only_what_is_listed_is_kept() {

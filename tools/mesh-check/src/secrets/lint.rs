@@ -287,9 +287,10 @@ fn origin(member: &Member) -> Option<Origin> {
 }
 
 fn cluster(remote: &RemoteCluster) -> Cluster {
+    let file = if remote.is_ca_a_file { "redacted" } else { "" };
     Cluster {
         server: remote.server.clone(),
-        certificate_authority: remote.ca_file.clone().unwrap_or_default(),
+        certificate_authority: file.to_owned(),
         certificate_authority_data: Bytes(authority(remote).into_bytes()),
         insecure_skip_tls_verify: remote.is_insecure,
         proxy_url: remote.proxy_url.clone().unwrap_or_default(),
@@ -316,8 +317,9 @@ fn user(credential: &Credential) -> User {
             user.client_certificate_data = Bytes(pem.clone().into_bytes());
         }
         Credential::Password => user.password = "redacted".to_owned(),
-        Credential::Exec { command } => {
-            user.exec = Some(Exec { command: command.clone(), ..Exec::default() });
+        Credential::Exec { has_command } => {
+            let command = if *has_command { "redacted" } else { "" };
+            user.exec = Some(Exec { command: command.to_owned(), ..Exec::default() });
         }
         Credential::AuthProvider { name } => {
             user.auth_provider = Some(AuthProvider { name: name.clone() });

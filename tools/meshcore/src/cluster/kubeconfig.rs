@@ -2,7 +2,7 @@
 //! even read.
 
 use super::{Cluster, Endpoint, EndpointKind, Provider};
-use crate::{Address, without_nul};
+use crate::{Address, literal_name};
 use serde::{Deserialize, Deserializer};
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +21,7 @@ pub struct Kubeconfig {
 #[derive(Debug, Clone, Deserialize)]
 pub struct NamedCluster {
     /// What contexts call it.
-    #[serde(deserialize_with = "without_nul")]
+    #[serde(deserialize_with = "literal_name")]
     pub name: String,
     cluster: ClusterEntry,
 }
@@ -38,14 +38,14 @@ struct ClusterEntry {
 #[derive(Debug, Clone, Deserialize)]
 pub struct NamedContext {
     /// What the user calls it.
-    #[serde(deserialize_with = "without_nul")]
+    #[serde(deserialize_with = "literal_name")]
     pub name: String,
     context: ContextEntry,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct ContextEntry {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "literal_name")]
     cluster: String,
 }
 

@@ -4,6 +4,7 @@
 
 use super::{Provider, RangeKind};
 use crate::Address;
+use crate::input::{from_yaml, verbatim};
 use serde::Deserialize;
 
 /// The objects of one source, all of the same cluster.
@@ -47,7 +48,7 @@ struct ServiceCidrSpec {
 #[derive(Debug, Deserialize)]
 pub(super) struct ConfigMap {
     metadata: Metadata,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "verbatim")]
     data: std::collections::BTreeMap<String, String>,
 }
 
@@ -98,7 +99,7 @@ impl Objects {
     pub(super) fn add_config_map(&mut self, map: ConfigMap) -> Result<(), String> {
         let configuration = map.data.get("ClusterConfiguration");
         if let Some(text) = configuration.filter(|_| map.metadata.name == "kubeadm-config") {
-            let parsed = serde_yaml::from_str(text);
+            let parsed = from_yaml(text);
             self.kubeadm = Some(parsed.map_err(|e| format!(".data.ClusterConfiguration: {e}"))?);
         }
         Ok(())

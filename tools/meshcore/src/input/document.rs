@@ -1,5 +1,6 @@
 //! The objects of a source, and how lists of them are taken apart.
 
+use super::field::decode_verbatim;
 use super::{FieldError, TypeMeta, decode};
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -34,10 +35,18 @@ impl Document<'_> {
         TypeMeta::read(&self.json)
     }
 
-    /// The document as `T`; an error names the field.
+    /// The document as `T`, without credentials in addresses; an error names the field.
     pub fn decode<'b, T: Deserialize<'b>>(&'b self) -> Result<T> {
-        decode(&self.json)
-            .map_err(|FieldError { path, reason }| Error::data(reason).at(self.field(&path)))
+        decode(&self.json).map_err(|error| self.wrong(error))
+    }
+
+    /// The same to the letter, for what is passed on and not shown.
+    pub fn decode_verbatim<'b, T: Deserialize<'b>>(&'b self) -> Result<T> {
+        decode_verbatim(&self.json).map_err(|error| self.wrong(error))
+    }
+
+    fn wrong(&self, FieldError { path, reason }: FieldError) -> Error {
+        Error::data(reason).at(self.field(&path))
     }
 
     /// The place of a field: `stdin: document 1: .items[3].spec.ports[0]`.

@@ -4,7 +4,8 @@
 //! for. To keep track of them all the while costs every type a second reader, and every read its
 //! time.
 
-use crate::Error;
+use super::clean::from_json;
+use crate::{Error, without_credentials};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -22,8 +23,8 @@ impl FieldError {
     #[must_use]
     pub fn new<'a, T: Deserialize<'a>>(json: &'a str, error: &serde_json::Error) -> Self {
         Self {
-            path: path_at(json, error_index::<T>(json, error)),
-            reason: without_value(&error.to_string()),
+            path: without_credentials(&path_at(json, error_index::<T>(json, error))).into_owned(),
+            reason: without_credentials(&without_value(&error.to_string())).into_owned(),
         }
     }
 
@@ -35,8 +36,13 @@ impl FieldError {
     }
 }
 
-/// Reads one JSON value; an error names the field.
+/// Reads one JSON value, without credentials in addresses; an error names the field.
 pub fn decode<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, FieldError> {
+    from_json(json).map_err(|error| FieldError::new::<T>(json, &error))
+}
+
+/// The same to the letter.
+pub(super) fn decode_verbatim<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, FieldError> {
     serde_json::from_str(json).map_err(|error| FieldError::new::<T>(json, &error))
 }
 
@@ -130,7 +136,7 @@ fn text_length(json: &[u8]) -> usize {
 
 /// serde's message without the offending value, which may be a secret, and without the line
 /// and column, which count from the start of the document and not of the file.
-fn without_value(message: &str) -> String {
+pub(super) fn without_value(message: &str) -> String {
     let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
     let (Some(start), Some(expected)) = (message.find(": "), message.rfind(", expected ")) else {
         return message.to_owned();

@@ -1,6 +1,6 @@
 //! Objects with a canary in every field, and what is found of them.
 
-use super::schema::Field;
+use super::Field;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ pub enum Form {
     Word,
     /// In an address, where a password, a query and a fragment are.
     Address,
+    /// In an address without a scheme, where the password is.
+    User,
     /// In a private key after a certificate.
     Key,
 }
@@ -25,6 +27,7 @@ fn text(number: usize, form: Form) -> String {
     match form {
         Form::Word => canary,
         Form::Address => format!("https://u:{canary}@h.example/p?q={canary}#{canary}"),
+        Form::User => format!("u:{canary}@h"),
         Form::Key => {
             let key = STANDARD.encode(format!("0{canary}"));
             let block = |kind: &str, text: &str| {
@@ -35,17 +38,21 @@ fn text(number: usize, form: Form) -> String {
     }
 }
 
+/// An object with canaries.
 #[derive(Default)]
 pub struct Planted {
+    /// As the API has it.
     pub object: Value,
 }
 
 impl Planted {
+    /// Puts a canary into a field.
     pub fn plant(&mut self, field: &Field, number: usize, form: Form) {
         let path: Vec<&str> = field.0.iter().map(String::as_str).collect();
         set(&mut self.object, &path, &text(number, form));
     }
 
+    /// Puts a value where the object needs it.
     pub fn fix(&mut self, path: &[&str], value: &Value) {
         let mut place = &mut self.object;
         for segment in path {
@@ -93,18 +100,27 @@ fn items(place: &mut Value) -> &mut Vec<Value> {
     place.as_array_mut().expect("it is a list now")
 }
 
-/// The numbers of the canaries in a text, with what is hidden in it as base64, and in that again.
+/// The numbers of the canaries in a text, with what is hidden in it.
+#[must_use]
 pub fn found(text: &str) -> BTreeSet<usize> {
-    let mut all = BTreeSet::new();
-    find(text, 4, &mut all);
-    all
+    let open = laid_open(text);
+    let number = |(at, _): (usize, &str)| {
+        open.get(at + MARK.len()..at + MARK.len() + DIGITS)?.parse::<usize>().ok()
+    };
+    open.match_indices(MARK).filter_map(number).collect()
 }
 
-fn find(text: &str, depth: usize, all: &mut BTreeSet<usize>) {
-    for (at, _) in text.match_indices(MARK) {
-        let digits = text.get(at + MARK.len()..at + MARK.len() + DIGITS);
-        all.extend(digits.and_then(|digits| digits.parse::<usize>().ok()));
-    }
+/// A text with what is hidden in it as base64, and in that again.
+#[must_use]
+pub fn laid_open(text: &str) -> String {
+    let mut open = String::new();
+    lay_open(text, 4, &mut open);
+    open
+}
+
+fn lay_open(text: &str, depth: usize, open: &mut String) {
+    open.push_str(text);
+    open.push('\n');
     if depth == 0 {
         return;
     }
@@ -112,7 +128,7 @@ fn find(text: &str, depth: usize, all: &mut BTreeSet<usize>) {
     for word in text.replace("\\n", "\n").split(|c| !is_base64(c)).filter(|word| word.len() > 7) {
         let decoded = STANDARD.decode(word).or_else(|_| URL_SAFE_NO_PAD.decode(word));
         if let Ok(Ok(decoded)) = decoded.map(String::from_utf8) {
-            find(&decoded, depth - 1, all);
+            lay_open(&decoded, depth - 1, open);
         }
     }
 }
