@@ -101,6 +101,11 @@ pub fn prune_takes_nothing_that_was_only_labelled() {
     let input_of_other = map("applied", &ours).to_string();
     let _ = run(&mut kubectl(&[&place[..], &by_other].concat()), &input_of_other).ok();
 
+    // Made by us, and used by others.
+    let _ = apply(&["--context", "cluster1"], &map("used", &ours).to_string()).ok();
+    let _ =
+        run(&mut kubectl(&[&place[..], &["annotate", "configmap", "used", "a=b"]].concat()), "");
+
     let shown = in_both(&["--prune", "-o", "diff"], &input);
     assert_eq!(shown.code, Some(1), "{shown:?}");
     let gone = format!("--- cluster1: configmap {namespace}/old (live)");
@@ -108,8 +113,12 @@ pub fn prune_takes_nothing_that_was_only_labelled() {
     let pruned = in_both(&["--prune", "-o", "lines"], &input);
     assert_eq!(pruned.code, Some(0), "{pruned:?}");
     assert_eq!(pruned.stdout.matches(" pruned\n").count(), 2, "{pruned:?}");
+    for kept in ["both", "used"] {
+        let line = format!("cluster1: configmap {namespace}/{kept} kept\n");
+        assert!(pruned.stdout.contains(&line), "{pruned:?}");
+    }
     let kept = names("cluster1", &namespace, "configmaps");
-    assert_eq!(kept, ["a", "applied", "both", "labelled", "made"]);
+    assert_eq!(kept, ["a", "applied", "both", "labelled", "made", "used"]);
     assert_eq!(names("cluster2", &namespace, "configmaps"), ["a"]);
 }
 

@@ -227,6 +227,10 @@ impl Manifest {
             Some(format!("it is not for namespace {namespace}"))
         } else if !is_opaque {
             Some("its type is not Opaque".to_owned())
+        } else if self.body["immutable"] == true {
+            Some("it is immutable, and no new token could take its place".to_owned())
+        } else if !self.body["metadata"]["finalizers"].is_null() {
+            Some("it has finalizers, and would outlive its deletion".to_owned())
         } else {
             None
         }

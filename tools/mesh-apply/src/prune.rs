@@ -42,24 +42,48 @@ pub fn scopes(manifests: &[Manifest]) -> (Vec<Scope>, Vec<ObjectId>) {
     (scopes, unmarked)
 }
 
-/// Whether a run of ours made an object, by its managedFields, which the API server keeps: what
-/// others made and we changed, or the other way round, is not ours alone. A part of an object that
-/// only controllers write, and notes on it, are nobody's claim.
-#[must_use]
-pub fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
-    let is_by_us = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(MANAGER);
-    let has_applied = |entry| is_by_us(entry) && entry.operation.as_deref() == Some("Apply");
-    let claims = |entry: &ManagedFieldsEntry| {
-        entry.subresource.is_none() && has_claim(entry.fields_v1.as_ref().map(|all| &all.0))
-    };
-    fields.iter().any(has_applied) && !fields.iter().any(|entry| !is_by_us(entry) && claims(entry))
+/// Whose an object is, by its managedFields, which the API server keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// We applied it, and nobody else has a part of it.
+    Us,
+    /// We applied it, and somebody else has a part of it, too.
+    Shared,
+    /// We never did, whatever its labels say.
+    Others,
 }
 
-fn has_claim(fields: Option<&Value>) -> bool {
+/// Of Kubernetes itself: what they note on an object is nobody's claim.
+const CONTROLLERS: [&str; 4] =
+    ["kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager"];
+
+/// Whose an object is: what others made and we changed, or the other way round, is not ours alone.
+#[must_use]
+pub fn owner(fields: &[ManagedFieldsEntry]) -> Owner {
+    let by = |entry: &ManagedFieldsEntry| entry.manager.clone().unwrap_or_default();
+    let has_applied = |entry: &ManagedFieldsEntry| {
+        by(entry) == MANAGER && entry.operation.as_deref() == Some("Apply")
+    };
+    let claims = |entry: &ManagedFieldsEntry| {
+        let is_by_kubernetes = CONTROLLERS.contains(&by(entry).as_str());
+        by(entry) != MANAGER
+            && entry.subresource.is_none()
+            && has_claim(entry.fields_v1.as_ref().map(|all| &all.0), is_by_kubernetes)
+    };
+    if !fields.iter().any(has_applied) {
+        Owner::Others
+    } else if fields.iter().any(claims) {
+        Owner::Shared
+    } else {
+        Owner::Us
+    }
+}
+
+fn has_claim(fields: Option<&Value>, is_by_kubernetes: bool) -> bool {
     let Some(Value::Object(fields)) = fields else { return true };
     fields.iter().any(|(name, below)| match name.as_str() {
         "f:status" => false,
-        "f:metadata" => below.as_object().is_none_or(|metadata| {
+        "f:metadata" if is_by_kubernetes => below.as_object().is_none_or(|metadata| {
             let notes = ["f:annotations", "f:finalizers", "f:ownerReferences"];
             metadata.keys().any(|name| !notes.contains(&name.as_str()))
         }),
@@ -113,20 +137,28 @@ mod tests {
             serde_json::from_value::<ManagedFieldsEntry>(all).unwrap()
         };
         let ours = || entry(MANAGER, "Apply", json!({"f:data": {}}));
-        let of = |fields| is_ours(&[ours(), entry("kubectl-create", "Update", fields)]);
-        assert!(is_ours(&[ours()]));
-        assert!(!is_ours(&[entry("kubectl", "Apply", json!({}))]));
-        assert!(!is_ours(&[entry(MANAGER, "Update", json!({}))]));
-        // Of an attack: made by kubectl, then applied by us, with the label.
-        assert!(!of(json!({"f:data": {"f:a": {}}})));
-        assert!(!of(json!({"f:metadata": {"f:labels": {"f:a": {}}}})));
-        assert!(of(json!({"f:metadata": {"f:annotations": {"f:a": {}}}, "f:status": {}})));
-        let mut scaled = entry("hpa", "Update", json!({"f:spec": {"f:replicas": {}}}));
-        assert!(!is_ours(&[ours(), scaled.clone()]));
+        let of = |manager: &str, fields| owner(&[ours(), entry(manager, "Update", fields)]);
+        assert_eq!(owner(&[ours()]), Owner::Us);
+        assert_eq!(owner(&[entry("kubectl", "Apply", json!({}))]), Owner::Others);
+        assert_eq!(owner(&[entry(MANAGER, "Update", json!({}))]), Owner::Others);
+        // Of attacks: made by kubectl, then applied by us, with the label; or used by others.
+        let note = json!({"f:metadata": {"f:annotations": {"f:a": {}}}, "f:status": {}});
+        for fields in [
+            json!({"f:data": {"f:a": {}}}),
+            json!({"f:metadata": {"f:labels": {"f:a": {}}}}),
+            json!({"f:metadata": {"f:finalizers": {"v:\"a.b/c\"": {}}}}),
+            note.clone(),
+        ] {
+            assert_eq!(of("kubectl-create", fields.clone()), Owner::Shared, "{fields}");
+        }
+        assert_eq!(of("kube-controller-manager", note), Owner::Us);
+        let scale = json!({"f:spec": {"f:replicas": {}}});
+        assert_eq!(of("kube-controller-manager", scale.clone()), Owner::Shared);
+        let mut scaled = entry("hpa", "Update", scale);
         scaled.subresource = Some("scale".to_owned());
-        assert!(is_ours(&[ours(), scaled]));
+        assert_eq!(owner(&[ours(), scaled]), Owner::Us);
         let mut nothing = entry("kubectl", "Update", json!({}));
         nothing.fields_v1 = None;
-        assert!(!is_ours(&[ours(), nothing]));
+        assert_eq!(owner(&[ours(), nothing]), Owner::Shared);
     }
 }

@@ -42,6 +42,8 @@ pub enum Action {
     Absent,
     /// It was not in the input, and is gone or going.
     Pruned,
+    /// It was not in the input, and stays, as somebody else has a part of it.
+    Kept,
     /// It would be applied; no cluster was asked.
     Planned,
     /// See the reason.

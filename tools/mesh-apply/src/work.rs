@@ -2,7 +2,7 @@
 
 use crate::diff;
 use crate::manifest::{Manifest, ObjectId};
-use crate::prune::{self, Scope};
+use crate::prune::{self, Owner, Scope};
 use crate::report::{Action, Done};
 use crate::resource::{Resources, Served, must_be};
 use crate::wait;
@@ -55,7 +55,7 @@ pub struct Worker<'a> {
 struct Listed {
     name: String,
     version: String,
-    is_ours: bool,
+    owner: Owner,
 }
 
 type Versions = HashMap<String, Option<String>>;
@@ -155,7 +155,7 @@ impl<'a> Worker<'a> {
             all.extend(page.items.iter().map(|one| Listed {
                 name: one.name_any(),
                 version: one.resource_version().unwrap_or_default(),
-                is_ours: prune::is_ours(one.managed_fields()),
+                owner: prune::owner(one.managed_fields()),
             }));
             match pages.next(page.metadata.continue_)? {
                 Some(token) => params = params.continue_token(&token),
@@ -306,19 +306,26 @@ impl<'a> Worker<'a> {
         let surplus = found
             .into_iter()
             // Anybody may label an object of theirs as ours.
-            .filter(|one| one.is_ours)
-            .map(|one| ObjectId { name: one.name, ..like.clone() })
-            .filter(|id| !kept.contains(id));
+            .filter(|one| one.owner != Owner::Others)
+            .map(|one| (one.owner, ObjectId { name: one.name, ..like.clone() }))
+            .filter(|(_, id)| !kept.contains(id));
         let mut done = Vec::new();
-        for id in surplus {
-            let pruned = self.prune_object(&api, &id).await;
-            done.push(self.done(&id, pruned.map(|diff| (id.clone(), Action::Pruned, diff))));
+        for (owner, id) in surplus {
+            let pruned = match owner {
+                Owner::Us => self.prune_object(&api, &id).await,
+                _ => Ok((Action::Kept, String::new())),
+            };
+            done.push(self.done(&id, pruned.map(|(action, diff)| (id.clone(), action, diff))));
         }
         Ok(done)
     }
 
     /// Deletes an object of an earlier run; the difference, where nothing is written.
-    async fn prune_object(&self, api: &Api<DynamicObject>, id: &ObjectId) -> Result<String> {
+    async fn prune_object(
+        &self,
+        api: &Api<DynamicObject>,
+        id: &ObjectId,
+    ) -> Result<(Action, String)> {
         let mut diff = String::new();
         if self.task.dry_run {
             let (read, name) = (format!("read {id}"), &segment(&id.name));
@@ -326,8 +333,10 @@ impl<'a> Worker<'a> {
                 diff = diff::unified(self.name, id, Some(&live), None);
             }
         }
-        self.delete_from(api, id).await?;
-        Ok(diff)
+        Ok(match self.delete_from(api, id).await? {
+            Action::Deleting => (Action::Deleting, diff),
+            _ => (Action::Pruned, diff),
+        })
     }
 
     /// The remote Secrets of a namespace, whoever made them.

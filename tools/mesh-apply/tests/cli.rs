@@ -220,6 +220,8 @@ fn a_remote_secret_is_the_one_of_its_cluster() {
         (changed(|s| s["metadata"]["name"] = json!("istio-remote-secret-b")), names),
         (changed(|s| s["metadata"]["namespace"] = json!("kube-system")), "for namespace istio-sys"),
         (changed(|s| s["type"] = json!("kubernetes.io/service-account-token")), "is not Opaque"),
+        (changed(|s| s["immutable"] = json!(true)), "it is immutable"),
+        (changed(|s| s["metadata"]["finalizers"] = json!(["a.b/c"])), "it has finalizers"),
         (changed(|s| s["stringData"]["b"] = s["stringData"]["a"].clone()), "access to 2 clusters"),
     ] {
         for action in [&[][..], &["--delete"]] {

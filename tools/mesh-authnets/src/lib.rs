@@ -179,7 +179,7 @@ impl Args {
             if !on_gke.iter().any(|(member, _)| is(member, name)) {
                 let known: Vec<&str> = on_gke.iter().map(|(m, _)| m.label.as_str()).collect();
                 return Err(Error::usage(format!("the input has no GKE cluster {name:?}"))
-                    .hint(format!("it has: {}", known.join(", "))));
+                    .hint(format!("it has: {}", meshcore::shell::names(known))));
             }
         }
         let chosen = move |member: &Member| {

@@ -39,7 +39,7 @@ use folder::Folders;
 use init::{Issued, Places};
 use meshcore::finding::{self, Finding, Severity};
 use meshcore::folder::{Stage, name_left_behind};
-use meshcore::{Console, Error, Message, Outcome, Result, json_lines, visible, yaml};
+use meshcore::{Console, Error, Message, Outcome, Result, json_lines, json_pretty, visible, yaml};
 use meshpki::Certificate;
 use plan::Commands;
 use root::RootDir;
@@ -195,9 +195,9 @@ fn trust(
 
 fn manifests(secrets: &[Value], form: Form) -> String {
     match (form, secrets) {
-        (Form::Json, [secret]) => format!("{secret:#}\n"),
+        (Form::Json, [secret]) => json_pretty(secret),
         (Form::Json, _) => {
-            format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": secrets}))
+            json_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": secrets}))
         }
         _ => yaml::stream(secrets),
     }

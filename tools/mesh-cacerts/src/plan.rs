@@ -5,7 +5,7 @@ use crate::state::{Published, State};
 use crate::step::Step;
 use crate::subject::Restart;
 use crate::verify::WITHIN;
-use meshcore::shell::command_line;
+use meshcore::shell::{self, command_line};
 use meshpki::{KeyKind, Lifetime};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -99,12 +99,8 @@ pub fn missing<'a>(states: &[State<'a>], commands: &Commands<'_>) -> Vec<Missing
 pub fn lines(steps: &[Missing<'_>]) -> String {
     steps.iter().fold(String::new(), |out, step| {
         let Missing { step: number, title, clusters, restart, commands } = step;
-        let head = format!(
-            "# step {}: {title} ({}; {restart})\n",
-            number.number(),
-            meshcore::visible(&clusters.join(", "))
-        );
-        out + &head + &commands.join("\n") + "\n"
+        let head = format!("step {}: {title}, {}; {restart}", number.number(), clusters.join(", "));
+        out + &shell::comment(&head) + "\n" + &commands.join("\n") + "\n"
     })
 }
 

@@ -20,7 +20,7 @@ use authority::Authority;
 use flags::{Form, What};
 use meshcore::finding::{self, Severity};
 use meshcore::folder::name_left_behind;
-use meshcore::{Console, Error, Outcome, Result, visible, yaml};
+use meshcore::{Console, Error, Outcome, Result, json_pretty, visible, yaml};
 use presented::Presented;
 use verify::Expected;
 
@@ -58,7 +58,7 @@ fn issue(args: &Args, console: &Console) -> Result<Outcome> {
         (None, name) => {
             let secret = credential.secret(name.as_deref().unwrap_or_default());
             match form {
-                Form::Json => format!("{secret:#}\n"),
+                Form::Json => json_pretty(&secret),
                 _ => yaml::document_text(&secret),
             }
         }

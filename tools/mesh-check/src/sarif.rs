@@ -48,7 +48,7 @@ pub fn text(findings: &[Finding]) -> String {
             "results": results,
         }],
     });
-    format!("{report:#}\n")
+    meshcore::json_pretty(&report)
 }
 
 fn with_fix(finding: &Finding) -> String {

@@ -9,7 +9,7 @@ use crate::member::{Member, Mesh};
 use crate::report::Form;
 use link::Pair;
 use meshcore::finding::Finding;
-use meshcore::{Error, Outcome, Result, Verdict, json_lines, table, visible};
+use meshcore::{Error, Outcome, Result, Verdict, json_lines, shell, table, visible};
 use serde_json::{Value, json};
 
 /// A service by its names.
@@ -68,7 +68,7 @@ pub fn answer(
     let find = |name: &str| {
         mesh.find(name).map(|member| member.name().to_owned()).ok_or_else(|| {
             Error::usage(format!("--why: the input has no cluster {name}"))
-                .hint(format!("it has: {}", known.join(", ")))
+                .hint(format!("it has: {}", shell::names(&known)))
         })
     };
     let (from, to) = (find(&question.from)?, find(&question.to)?);

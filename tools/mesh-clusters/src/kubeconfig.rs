@@ -2,7 +2,7 @@
 
 use meshcore::cluster::{Cluster, Kubeconfig};
 use meshcore::input::Source;
-use meshcore::{Error, Result, kubeconfigs};
+use meshcore::{Error, Result, kubeconfigs, shell};
 use std::path::Path;
 
 /// Records of the named contexts, or of all when none is named.
@@ -22,7 +22,7 @@ pub fn records(file: Option<&Path>, contexts: &[String]) -> Result<Vec<Cluster>>
                     if known.is_empty() {
                         "it has no contexts at all: is it the right file?".to_owned()
                     } else {
-                        format!("it has: {}", known.join(", "))
+                        format!("it has: {}", shell::names(known))
                     },
                 )
             },

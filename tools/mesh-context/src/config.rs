@@ -3,7 +3,7 @@
 //! No `Debug` anywhere: users hold credentials.
 
 use meshcore::input::Document;
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, shell};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -183,7 +183,7 @@ impl Kubeconfig {
         if known.is_empty() {
             "it has no contexts at all: is it the right file?".to_owned()
         } else {
-            format!("it has: {}", known.join(", "))
+            format!("it has: {}", shell::names(known))
         }
     }
 }

@@ -16,8 +16,9 @@ pub use rename::{Rename, rename, short_names, shorten};
 use clap::{Parser, ValueEnum};
 use meshcore::cluster;
 use meshcore::folder::{self, Mode, Stage};
-use meshcore::input::{Input, Source};
-use meshcore::{Console, Error, Message, Outcome, Result, json_lines, yaml};
+use meshcore::input::{self, Input, Source};
+use meshcore::{Console, Error, Message, Outcome, Result, json_lines, json_pretty, yaml};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -102,7 +103,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     let value = config.to_value();
     let text = match args.output {
         Format::Yaml => yaml::document_text(&value),
-        Format::Json => format!("{value:#}\n"),
+        Format::Json => json_pretty(&value),
     };
     let file = if args.in_place { &args.kubeconfig } else { &args.out };
     let Some(file) = file else { return Ok(Outcome::done(text)) };
@@ -117,8 +118,9 @@ impl Args {
     fn read(&self, console: &Console) -> Result<Vec<Origin>> {
         let mut origins = Vec::new();
         if let Some(path) = &self.kubeconfig {
-            let bytes =
-                std::fs::read(path).map_err(|e| Error::data(e.to_string()).at(path.display()))?;
+            let mut bytes = Vec::new();
+            let read = input::open(path)?.read_to_end(&mut bytes);
+            read.map_err(|e| Error::data(e.to_string()).at(path.display()))?;
             let source = Source::new(path.display().to_string(), bytes)?;
             // A file that stays where it is keeps its paths.
             let folder = if self.in_place && !self.flatten { None } else { Some(folder_of(path)?) };

@@ -18,7 +18,9 @@ pub use site::Site;
 pub use version::{api_version, checks_servers};
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, Error, IstioVersion, Message, Outcome, Result, yaml};
+use meshcore::{
+    Console, DnsLabel, Error, IstioVersion, Message, Outcome, Result, json_pretty, yaml,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -179,7 +181,7 @@ fn unknown_ca() -> Message {
 
 fn json_text(objects: &[Value]) -> String {
     match objects {
-        [object] => format!("{object:#}\n"),
-        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
+        [object] => json_pretty(object),
+        _ => json_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": objects})),
     }
 }

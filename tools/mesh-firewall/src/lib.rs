@@ -26,7 +26,7 @@ pub use rule::{Limits, Opening, Part, Rule, Targets, rules};
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use meshcore::input::{self, Input, Source};
-use meshcore::{Console, Message, Outcome, Result, cidr, json_lines, yaml};
+use meshcore::{Console, Message, Outcome, Result, cidr, json_lines, json_pretty, yaml};
 use request::{Cloud, GoogleForm};
 use std::path::PathBuf;
 
@@ -155,7 +155,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
                     let objects: Vec<_> = rules.iter().map(|r| vpc.config_connector(r)).collect();
                     yaml::stream(&objects)
                 }
-                GoogleForm::Terraform => format!("{:#}\n", vpc.terraform(&rules)),
+                GoogleForm::Terraform => json_pretty(&vpc.terraform(&rules)),
             }
         }
         Cloud::Aws(group) => {

@@ -29,7 +29,9 @@ pub use platform::{Authority, CertProvider, Platform};
 pub use replicas::Replicas;
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, IstioVersion, Message, Network, Outcome, Result, yaml};
+use meshcore::{
+    Console, DnsLabel, IstioVersion, Message, Network, Outcome, Result, json_pretty, yaml,
+};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -195,7 +197,7 @@ impl Args {
 
 fn json_text(objects: &[Value]) -> String {
     match objects {
-        [object] => format!("{object:#}\n"),
-        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
+        [object] => json_pretty(object),
+        _ => json_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": objects})),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Member, MeshId, Seat, agreement};
 use meshcore::cluster::Cluster;
-use meshcore::{Error, Message, Network, Result, route};
+use meshcore::{Error, Message, Network, Result, route, shell};
 
 /// What the user says beside the records.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ impl<'a> Mesh<'a> {
             found_at =
                 found(&|Member { cluster, .. }| cluster.name == name || cluster.label() == name);
         }
-        let known = || self.members.iter().map(|m| m.id.as_str()).collect::<Vec<_>>().join(", ");
+        let known = || shell::names(self.members.iter().map(|m| m.id.as_str()));
         match found_at[..] {
             [one] => Ok(one),
             [] => Err(Error::usage(format!("the input has no cluster {name:?}"))

@@ -28,7 +28,7 @@ use filter::Labelled;
 use flags::Format;
 use futures::future::{join_all, try_join_all};
 use live::{Done, DryRun};
-use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, json_lines, yaml};
+use meshcore::{Console, DnsLabel, Error, Message, Outcome, Result, json_lines, json_pretty, yaml};
 use meshkube::Connection;
 use serde_json::{Value, json};
 use simulate::{Cluster, Namespace};
@@ -97,7 +97,7 @@ fn run_filter(args: &Args, console: &Console) -> Result<Outcome> {
                 1 => manifests.remove(0),
                 _ => json!({"apiVersion": "v1", "kind": "List", "items": manifests}),
             };
-            format!("{output:#}\n")
+            json_pretty(&output)
         }
         _ => yaml::stream(&manifests),
     }))

@@ -1,6 +1,6 @@
 //! How pods are made anew, as command lines.
 
-use meshcore::{shell, visible};
+use meshcore::shell;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -58,7 +58,7 @@ fn kubectl(context: Option<&str>, words: &[&str], namespace: &str) -> String {
 /// A comment ends with its line, so what comes from a cluster must not have lines.
 fn by_hand(context: Option<&str>, namespace: &str, pod: &str, why: &str) -> String {
     let context = context.map_or_else(String::new, |context| format!(" of {context}"));
-    visible(&format!("# restart pod/{pod} in namespace {namespace}{context} by hand: {why}"))
+    shell::comment(&format!("restart pod/{pod} in namespace {namespace}{context} by hand: {why}"))
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
             "kubectl rollout restart deployment/web -n a\n\
              kubectl delete pod/rs-1 -n a\n\
              # restart pod/j-1 in namespace a by hand: deleted, the work of job/j begins again\n\
-             # restart pod/own\\u{a}rm -rf / in namespace a by hand: nothing makes it again when it \
+             # restart pod/own_rm -rf / in namespace a by hand: nothing makes it again when it \
              is deleted\n\
              kubectl rollout restart 'statefulset/d b' -n b\n"
         );

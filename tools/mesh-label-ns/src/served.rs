@@ -3,7 +3,7 @@
 use crate::change::DataPlane;
 use crate::webhook::Injectors;
 use meshcore::selector::Labels;
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, shell};
 
 /// Fails when nobody would inject pods without labels, in namespaces labelled for sidecars.
 /// `error` makes the error of its text.
@@ -21,7 +21,7 @@ pub fn require(
     let refusal = if choices.is_empty() {
         refusal.hint("no control plane has injection webhooks here: is Istio installed?")
     } else {
-        refusal.hint(format!("--rev may be one of: {}", choices.join(", ")))
+        refusal.hint(format!("--rev may be one of: {}", shell::names(choices)))
     };
     Err(refusal.hint("--allow-missing-revision goes on all the same"))
 }

@@ -7,7 +7,7 @@ mod secrets;
 use crate::join::{Held, Plan, Rules, verify};
 use crate::step;
 use crate::wanted::{Member, Wanted};
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, shell};
 use meshstate::Mesh;
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ fn find<'a>(wanted: &Wanted<'a>, mesh: &'a Mesh, name: &str) -> Result<Member<'a
     }
     let known: Vec<&str> = wanted.members.iter().map(|member| member.name.as_str()).collect();
     Err(Error::usage(format!("--leave {name}: no cluster has this name, ID or context"))
-        .hint(format!("the mesh has: {}", known.join(", "))))
+        .hint(format!("the mesh has: {}", shell::names(known))))
 }
 
 fn plan(wanted: &Wanted<'_>, leaving: Leaving<'_, '_>, rules: Option<&Rules>) -> Result<Plan> {

@@ -1,7 +1,7 @@
 //! A plan as lines for people, as JSON, and as a script.
 
 use crate::step::Step;
-use meshcore::{json_lines, visible};
+use meshcore::{json_lines, shell, visible};
 use serde::Serialize;
 
 /// A step as JSON.
@@ -81,7 +81,11 @@ pub fn script(steps: &[Step], answers: impl Fn(&str) -> String) -> String {
             }
             waiting = waits_for;
         }
-        out += &format!("\n# {}. {}\n{}\n", i + 1, head(step), step.command);
+        out += &format!(
+            "\n{}\n{}\n",
+            shell::comment(&format!("{}. {}", i + 1, head(step))),
+            step.command
+        );
     }
     if waiting.is_some() {
         out += &end_waiting(waiting);

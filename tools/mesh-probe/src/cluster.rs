@@ -94,7 +94,9 @@ impl<'a> Cluster<'a> {
         let failure = match timeout(self.limit, exec(&self.pods, &client, &self.curl.words)).await {
             Ok(Ok(ran)) => {
                 let exit = ran.exit;
-                let answer = self.curl.read(exit, ran.output, ran.errors, began.elapsed());
+                let [output, errors] = [ran.output, ran.errors]
+                    .map(|said| self.connection.without_credentials(said.into_bytes()));
+                let answer = self.curl.read(exit, output, &errors, began.elapsed());
                 if exit < NOT_CURLS_OWN {
                     return Ok(answer);
                 }
@@ -110,6 +112,8 @@ impl<'a> Cluster<'a> {
                 Failure { fault, error: self.connection.refusal(&error, &what) }
             }
             Ok(Err(Broken::NotStarted(text))) => {
+                let text = self.connection.without_credentials(text.into_bytes());
+                let text = String::from_utf8_lossy(&text);
                 self.failure(Fault::Exec, format!("cannot {what}: {text}"))
             }
             Ok(Err(Broken::CutOff)) => {

@@ -1,6 +1,5 @@
 //! The command in the client's container, and what it says.
 
-use crate::capture::Capture;
 use crate::record::{Answer, Fault, seconds};
 use crate::url::Url;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -36,10 +35,10 @@ impl Curl {
 
     /// What came back, from curl's exit code and what it printed in `took`.
     #[must_use]
-    pub fn read(&self, exit: u8, output: Capture, errors: Capture, took: Duration) -> Answer {
-        let mut bytes = output.into_bytes();
+    pub fn read(&self, exit: u8, output: Vec<u8>, errors: &[u8], took: Duration) -> Answer {
+        let mut bytes = output;
         let mut fault = fault(exit);
-        let mut message = first_line(&errors.into_bytes());
+        let mut message = first_line(errors);
         let mut status = None;
         let mut latency = seconds(took, 1e6);
         if let Some((end, code, time)) = self.trailer(&bytes) {
@@ -104,22 +103,23 @@ fn text(bytes: &[u8], is_cut: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Capture;
     use proptest::prelude::*;
 
     fn curl() -> Curl {
         Curl::new(&Url::parse("http://a/[1-3]").unwrap(), Duration::from_millis(2500))
     }
 
-    fn capture(bytes: &[u8]) -> Capture {
+    fn capture(bytes: &[u8]) -> Vec<u8> {
         let mut capture = Capture::new(BODY_LIMIT);
         capture.push(bytes);
-        capture
+        capture.into_bytes()
     }
 
     fn read(curl: &Curl, exit: u8, body: &[u8], trailer: &str, errors: &str) -> Answer {
         let output = [body, curl.mark.as_bytes(), trailer.as_bytes(), b"\n"].concat();
         let took = Duration::from_millis(160);
-        curl.read(exit, capture(&output), capture(errors.as_bytes()), took)
+        curl.read(exit, capture(&output), &capture(errors.as_bytes()), took)
     }
 
     #[test]
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn what_is_no_curl_is_told() {
         let took = Duration::from_millis(160);
-        let answer = curl().read(0, capture(b"usage"), capture(b""), took);
+        let answer = curl().read(0, capture(b"usage"), b"", took);
         assert_eq!((answer.error, answer.latency), (Some(Fault::Exec), 0.16));
         assert_eq!(answer.message.as_deref(), Some("curl did not say how it went"));
-        let answer = curl().read(137, capture(b""), capture(b""), took);
+        let answer = curl().read(137, capture(b""), b"", took);
         assert_eq!(answer.message.as_deref(), Some("curl ended with exit code 137"));
     }
 
@@ -212,7 +212,7 @@ mod tests {
         fn no_output_makes_it_panic(exit: u8, output: Vec<u8>, errors: Vec<u8>) {
             let curl = curl();
             let forged = [&output[..], curl.mark.as_bytes(), &errors[..]].concat();
-            let _ = curl.read(exit, capture(&forged), capture(&errors), Duration::ZERO);
+            let _ = curl.read(exit, capture(&forged), &errors, Duration::ZERO);
         }
     }
 }

@@ -176,7 +176,7 @@ impl Record<'_> {
             record: &'a Record<'a>,
         }
         let versioned = Versioned { api_version: "meshutils/v1alpha1", record: self };
-        serde_json::to_string(&versioned).expect("all keys are strings") + "\n"
+        meshcore::json_lines([versioned])
     }
 }
 

@@ -36,7 +36,7 @@ use clap::{Parser, ValueEnum};
 use futures::{StreamExt as _, stream};
 use meshcore::folder::{self, Mode, Stage};
 use meshcore::input::Input;
-use meshcore::{Console, Error, Exit, Message, Outcome, Result, yaml};
+use meshcore::{Console, Error, Exit, Message, Outcome, Result, json_pretty, yaml};
 use meshkube::Access;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -137,7 +137,7 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         Format::Yaml => yaml::stream(&manifests),
         Format::Json => {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
-            format!("{list:#}\n")
+            json_pretty(&list)
         }
     };
     let Some(place) = place else { return Ok(Outcome::done(text)) };

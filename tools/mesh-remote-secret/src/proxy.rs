@@ -4,6 +4,11 @@ use meshcore::Server;
 
 /// Checks a proxy's address; the error completes "it …". client-go knows these schemes.
 pub fn parse(url: &str) -> Result<String, String> {
+    if url.contains('#')
+        || url.rsplit_once('@').is_some_and(|(user, _)| user.matches('/').count() > 2)
+    {
+        return Err("must have %23, %2F and %3F where a password has #, / and ?".to_owned());
+    }
     let uri: http::Uri =
         url.parse().map_err(|_| "is no URL, such as http://10.0.0.9:3128".to_owned())?;
     match (uri.scheme_str(), uri.host()) {

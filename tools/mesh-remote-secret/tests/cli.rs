@@ -476,3 +476,26 @@ fn a_token_that_is_not_one_line_makes_no_secret() {
             .stderr(predicate::str::contains("the cluster's token is not one line"));
     }
 }
+
+/// Of an attack: what a flag or its variable had was in the log.
+#[test]
+fn a_refused_value_is_not_shown() {
+    for (flag, value) in [
+        ("--server", "https://u:SECRET@192.0.2.1"),
+        ("--server", "https://SECRET/x@192.0.2.1"),
+        ("--proxy-url", "ftp://u:SECRET@proxy"),
+        ("--proxy-url", "http://u:SECRET#x@proxy"),
+        ("--proxy-url", "http://SECRET/x@proxy"),
+        ("--auth-plugin-config", "client-secret SECRET"),
+    ] {
+        let variable = format!("MESH_{}", flag[2..].replace('-', "_").to_uppercase());
+        let mut by_flag = mesh_tests::tool("mesh-remote-secret");
+        by_flag.env_clear().args(["--context", "a", flag, value]);
+        let mut by_variable = mesh_tests::tool("mesh-remote-secret");
+        by_variable.env_clear().env(variable, value).args(["--context", "a"]);
+        for mut tool in [by_flag, by_variable] {
+            let no_secret = predicate::str::contains("SECRET").not();
+            tool.assert().code(2).stdout("").stderr(no_secret.and(predicate::str::contains(flag)));
+        }
+    }
+}

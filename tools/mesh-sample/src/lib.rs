@@ -14,7 +14,7 @@ pub use setting::{PullPolicy, Setting};
 pub use version::Version;
 
 use clap::{ArgAction, Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, Error, Outcome, Result, yaml};
+use meshcore::{Console, DnsLabel, Error, Outcome, Result, json_pretty, yaml};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -183,7 +183,7 @@ fn client(setting: &Setting, only_service: bool, client: Client) -> Vec<Value> {
 
 fn json_text(objects: &[Value]) -> String {
     match objects {
-        [object] => format!("{object:#}\n"),
-        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
+        [object] => json_pretty(object),
+        _ => json_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": objects})),
     }
 }

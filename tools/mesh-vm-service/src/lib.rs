@@ -22,7 +22,9 @@ pub use request::{Form, Request};
 pub use service::{Machines, Pairs, Service};
 
 use clap::{Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, Error, IstioVersion, Network, Outcome, Result, yaml};
+use meshcore::{
+    Console, DnsLabel, Error, IstioVersion, Network, Outcome, Result, json_pretty, yaml,
+};
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -202,8 +204,8 @@ fn form(modern: bool, service_entry: bool, group: bool, probe: Option<Probe>) ->
 
 fn json_text(objects: &[Value]) -> String {
     match objects {
-        [object] => format!("{object:#}\n"),
-        _ => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": objects})),
+        [object] => json_pretty(object),
+        _ => json_pretty(&json!({"apiVersion": "v1", "kind": "List", "items": objects})),
     }
 }
 

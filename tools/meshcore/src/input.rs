@@ -22,7 +22,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 
 /// The flag of tools that read.
 #[derive(Debug, clap::Args)]
@@ -79,9 +80,7 @@ impl Input {
                 refuse_terminal()?;
                 return Ok(("stdin".to_owned(), Box::new(io::stdin().lock()) as Box<dyn Read>));
             }
-            let name = file.display().to_string();
-            let opened = File::open(file).map_err(|e| Error::data(e.to_string()).at(&name))?;
-            Ok((name, Box::new(opened) as Box<dyn Read>))
+            Ok((file.display().to_string(), Box::new(open(&file)?) as Box<dyn Read>))
         }))
     }
 
@@ -90,6 +89,18 @@ impl Input {
     pub fn is_given(&self) -> bool {
         !self.files.is_empty()
     }
+}
+
+/// Opens a file to be read to its end; a device, which may have none, is refused.
+pub fn open(path: &Path) -> Result<File> {
+    let failed = |error: io::Error| Error::data(error.to_string()).at(path.display());
+    let opened = File::open(path).map_err(failed)?;
+    let kind = opened.metadata().map_err(failed)?.file_type();
+    let is_endless = kind.is_char_device() && path != Path::new("/dev/null");
+    if kind.is_block_device() || is_endless && !opened.is_terminal() {
+        return Err(Error::data("is a device and not a file").at(path.display()));
+    }
+    Ok(opened)
 }
 
 /// Fails where a person at a terminal would otherwise wait for a tool that waits for them.

@@ -40,6 +40,6 @@ pub use name::{
     literal_name, object_name, object_namespace, optional_literal_name, optional_without_nul,
     without_nul,
 };
-pub use output::{Outcome, Verdict, json_lines};
+pub use output::{Outcome, Verdict, json_lines, json_pretty};
 pub use server::Server;
 pub use start::{command, main};

@@ -40,16 +40,36 @@ impl Outcome {
 /// If a value cannot be JSON (a map with keys that are no strings): a defect of the caller.
 pub fn json_lines<T: Serialize>(values: impl IntoIterator<Item = T>) -> String {
     values.into_iter().fold(String::new(), |mut out, value| {
-        let line = serde_json::to_string(&value).expect("the value has only string keys");
-        // Most lines have nothing but ASCII.
-        if line.bytes().all(|byte| byte < 0x7f) {
-            out += &line;
-        } else {
-            out += &console::visible_json(&line);
-        }
-        out.push('\n');
+        push_line(
+            &mut out,
+            &serde_json::to_string(&value).expect("the value has only string keys"),
+        );
         out
     })
+}
+
+/// A value as JSON for people, over several lines, with the same escapes.
+///
+/// # Panics
+/// As [`json_lines`].
+#[must_use]
+pub fn json_pretty<T: Serialize>(value: &T) -> String {
+    let text = serde_json::to_string_pretty(value).expect("the value has only string keys");
+    // Within strings a line break is an escape already.
+    text.split('\n').fold(String::with_capacity(text.len() + 1), |mut out, line| {
+        push_line(&mut out, line);
+        out
+    })
+}
+
+fn push_line(out: &mut String, line: &str) {
+    // Most lines have nothing but ASCII.
+    if line.bytes().all(|byte| byte < 0x7f) {
+        *out += line;
+    } else {
+        *out += &console::visible_json(line);
+    }
+    out.push('\n');
 }
 
 /// Fails where nothing that is written to standard output would be seen. A shell that closes it
@@ -115,6 +135,12 @@ pub(crate) fn write_stdout(text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_on_every_line() {
+        let text = json_pretty(&serde_json::json!({"a\u{9b}": ["b\u{202e}\n", 1]}));
+        assert_eq!(text, "{\n  \"a\\u009b\": [\n    \"b\\u202e\\n\",\n    1\n  ]\n}\n");
+    }
 
     #[test]
     fn findings_do_not_drive_the_terminal() {

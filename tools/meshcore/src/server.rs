@@ -23,7 +23,8 @@ impl Server {
             None => return wrong("needs its scheme: write https:// before it"),
         }
         let Some(authority) = uri.authority() else { return wrong("has no host") };
-        if authority.as_str().contains('@') {
+        // In a path, too: what looks like a host may be the beginning of a password.
+        if url.contains('@') {
             return wrong("must not hold a user or password");
         }
         if uri.query().is_some() {
@@ -134,6 +135,7 @@ mod tests {
             ("https://h:99999", "port"),
             ("https://h:x", "port"),
             ("https://u:p@h", "user"),
+            ("https://p/x@h", "user"),
             ("https://h/?a", "query"),
             ("https://h/#a", "#"),
         ] {

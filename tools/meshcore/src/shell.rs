@@ -51,6 +51,35 @@ pub fn command_line<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String
     line.join(" ")
 }
 
+/// Words of a list in a message, each as a shell reads it back: whoever pastes the line runs nothing.
+/// Of very many only the first.
+#[must_use]
+pub fn names<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
+    const SHOWN: usize = 50;
+    let mut words = words.into_iter();
+    let shown: Vec<String> = words.by_ref().take(SHOWN).map(|word| quote(word.as_ref())).collect();
+    match words.count() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A line that shells skip, of a text with names in it. A shell at a terminal may have no comments
+/// (zsh's default) and take it for a command, so nothing is left that would be run or waited for.
+#[must_use]
+pub fn comment(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || " _-./:,+=@%".contains(c);
+    let replaced = text.chars().map(|c| match c {
+        '\'' => '\u{2019}',
+        '(' | '[' => '\u{2013}',
+        ')' | ']' => ' ',
+        c if plain(c) => c,
+        _ => '_',
+    });
+    let line: String = replaced.collect();
+    format!("# {}", line.trim_end())
+}
+
 /// A path as an operand of a program that would take one with a dash for a flag.
 #[must_use]
 pub fn path(path: &str) -> String {
@@ -134,6 +163,23 @@ fn printf_format(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn names_in_a_message_are_words() {
+        assert_eq!(names(["a", "b c", "d;e"]), "a, 'b c', 'd;e'");
+        let many: Vec<String> = (0..60).map(|i| i.to_string()).collect();
+        assert!(names(&many).ends_with(", 48, 49 and 10 more"));
+    }
+
+    /// Of an attack: zsh at a terminal ran what stood in a comment.
+    #[test]
+    fn nothing_of_a_comment_is_run() {
+        let name = "a$(touch x)`touch y`;touch z\n&& 'b' \"c\" > d {e} [f]";
+        let line = comment(&format!("1. wait for the gateway's address: {name}"));
+        assert!(line.starts_with("# 1. wait for the gateway\u{2019}s address: a_\u{2013}touch x"));
+        let is_active = |c: char| "$`;&|<>()[]{}'\"\\!*?~#\n".contains(c);
+        assert!(!line[1..].contains(is_active), "{line}");
+    }
 
     #[test]
     fn words_without_risk_stay_as_they_are() {

@@ -4,6 +4,7 @@ use crate::{Console, Exit, Messages, Outcome, Result, Verdict, output, visible};
 use clap::{
     ArgAction, Args as _, Command, CommandFactory, FromArgMatches as _, Parser,
     builder::FalseyValueParser,
+    error::{ContextKind, ContextValue},
 };
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use std::io::Write as _;
@@ -27,7 +28,7 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => {
             // In a pipe of tools the name says which of them is meant.
-            let text = error.to_string();
+            let text = without_value(error).to_string();
             let lines: Vec<String> = text.split('\n').map(visible).collect();
             let _ = write!(std::io::stderr(), "{name}: {}", lines.join("\n"));
             return ExitCode::from(Exit::Usage as u8);
@@ -56,6 +57,19 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
             ExitCode::from(error.exit() as u8)
         }
     }
+}
+
+/// An error about the value of a flag without it, where it may be or hold a password: it goes to a
+/// log, and may have come from the environment.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    let holds = |value: &str| value.contains([':', '@', ' ', '=', '/']);
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && holds(value)
+    {
+        let hidden = ContextValue::String("(not shown)".to_owned());
+        let _ = error.insert(ContextKind::InvalidValue, hidden);
+    }
+    error
 }
 
 /// Whatever ends the process, its memory is written nowhere: any tool may be given tokens and keys.

@@ -157,14 +157,13 @@ fn write_quoted(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            // Not printable in YAML, or a line break in YAML 1.1 alone.
-            '\0'..='\u{1f}'
-            | '\u{7f}'..='\u{a0}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{feff}'
-            | '\u{fffe}'
-            | '\u{ffff}' => write!(out, "\\u{:04x}", c as u32).expect("a String takes all"),
+            // Not printable in YAML, a line break in YAML 1.1 alone, or obeyed by a terminal.
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{a0}' | '\u{fffe}' | '\u{ffff}' => {
+                write!(out, "\\u{:04x}", c as u32).expect("a String takes all");
+            }
+            c if crate::is_treacherous(c) => {
+                write!(out, "\\U{:08x}", c as u32).expect("a String takes all");
+            }
             c => out.push(c),
         }
     }

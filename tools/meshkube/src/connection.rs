@@ -1,11 +1,13 @@
 //! From kubectl's flags to requests that end: every one is bounded in time.
 
+use crate::transport::Ours;
 use crate::user::Login;
 use crate::{files, patience, references, refusal, server, transport};
 use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use meshcore::{Address, Error, Result, kubeconfigs};
+use meshcore::{Address, Error, Result, kubeconfigs, shell};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The field manager of everything we write.
@@ -54,6 +56,7 @@ pub struct Connection {
     /// The proxy on the way, the environment's as well.
     pub(crate) proxy: Option<Address>,
     pub(crate) timeout: Duration,
+    pub(crate) ours: Arc<Ours>,
 }
 
 /// What a server's certificate is checked with.
@@ -139,6 +142,7 @@ impl Access {
         };
         let server = server_of(kubeconfig, context);
         let proxy_url = cluster_of(kubeconfig, context).and_then(|entry| entry.proxy_url.clone());
+        check_proxy(proxy_url.as_deref()).map_err(at)?;
         let timeout = match self.request_timeout {
             Duration::ZERO => Duration::MAX,
             limit => limit,
@@ -149,7 +153,7 @@ impl Access {
             .proxy_url
             .as_ref()
             .map(|proxy| Address::of(proxy.to_string().trim_end_matches('/')));
-        let client = transport::client(&config, login).map_err(at)?;
+        let (client, ours) = transport::client(&config, login).map_err(at)?;
         let context = context.to_owned();
         Ok(Connection {
             client,
@@ -160,11 +164,18 @@ impl Access {
             trust,
             proxy,
             timeout,
+            ours,
         })
     }
 }
 
 impl Connection {
+    /// What came by a stream, without our credentials: answers of requests are cleaned already.
+    #[must_use]
+    pub fn without_credentials(&self, said: Vec<u8>) -> Vec<u8> {
+        self.ours.secrets.remove(said, true)
+    }
+
     /// Makes a request, and makes it again a few times when the server is too busy for it; `what`
     /// completes "cannot …" in an error.
     pub async fn call<T, F: Future<Output = kube::Result<T>>>(
@@ -237,7 +248,7 @@ pub fn require_context(kubeconfig: &Kubeconfig, context: &str) -> Result<()> {
     Err(if known.is_empty() {
         error.hint("it has no contexts at all: is it the right file?")
     } else {
-        error.hint(format!("it has: {}", known.join(", ")))
+        error.hint(format!("it has: {}", shell::names(known)))
     })
 }
 
@@ -276,6 +287,19 @@ fn make_whole(kubeconfig: &mut Kubeconfig) -> Result<bool> {
     let whole = server::whole(address, has_trust || has_certificate)?;
     entry.server = Some(whole.to_string());
     Ok(whole.scheme_str() == Some("https"))
+}
+
+/// Checks the address of the proxy as it was written, by the kubeconfig or the environment: kube
+/// drops what follows a `#`, and takes the beginning of a password for a host.
+fn check_proxy(own: Option<&str>) -> Result<()> {
+    let own = own.filter(|own| !own.is_empty()).map(str::to_owned);
+    let by_name = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let address = own.or_else(|| ["HTTPS_PROXY", "https_proxy"].into_iter().find_map(by_name));
+    if address.is_none_or(|address| !address.contains('#')) {
+        return Ok(());
+    }
+    Err(Error::data("the proxy's address has a # in it")
+        .hint("write %23 for one in a password: in the kubeconfig's proxy-url, or HTTPS_PROXY"))
 }
 
 /// The address of a context's API server in the kubeconfig; empty where there is none.

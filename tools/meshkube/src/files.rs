@@ -25,9 +25,13 @@ pub fn check(path: &Path) -> Result<()> {
         .hint("name a kubeconfig, certificate, key or token"))
 }
 
-/// What is in a file.
+/// What is in a file that a kubeconfig names: a FIFO or socket is none, as it may never end.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     check(path)?;
+    let kind = std::fs::metadata(path).map(|about| about.file_type());
+    if kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket()) {
+        return Err(Error::data("is not a regular file").at(path.display()));
+    }
     std::fs::read(path).map_err(|error| Error::data(error.to_string()).at(path.display()))
 }
 

@@ -161,6 +161,7 @@ mod tests {
                 proxy: None,
                 trust: crate::Trust::System,
                 timeout: Duration::from_secs(30),
+                ours: std::sync::Arc::default(),
             };
             let busy = || async { Err::<(), _>(kube::Error::Api(status.clone().boxed())) };
             cluster.persist("ask", &Patience::new(Duration::from_millis(50)), busy).await

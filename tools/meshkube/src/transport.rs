@@ -68,7 +68,7 @@ impl std::error::Error for Bound {}
 
 /// A client that keeps to what is said above. `config` has an address that is whole:
 /// [`crate::server`]; its user has no credentials but a certificate, as `login` has them.
-pub fn client(config: &Config, login: Login) -> Result<Client> {
+pub(crate) fn client(config: &Config, login: Login) -> Result<(Client, Arc<Ours>)> {
     let mut direct = HttpConnector::new();
     direct.enforce_http(false);
     let Some(proxy) = config.proxy_url.clone() else {
@@ -113,7 +113,11 @@ fn tls(error: kube::Error) -> Error {
     crate::refusal::request(&error, "", "connect")
 }
 
-fn through<C>(config: &Config, login: Login, connector: kube::Result<C>) -> Result<Client>
+fn through<C>(
+    config: &Config,
+    login: Login,
+    connector: kube::Result<C>,
+) -> Result<(Client, Arc<Ours>)>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
@@ -127,14 +131,15 @@ where
         .layer_fn(|inner| Guard { inner, base: base.clone(), most: MOST, ours: Arc::clone(&ours) })
         .map_err(BoxError::from)
         .service(sender.build::<_, Body>(connector));
-    Ok(Client::new(service, config.default_namespace.clone()))
+    Ok((Client::new(service, config.default_namespace.clone()), ours))
 }
 
 /// What is ours: credentials, those that were sent, and what was taken of answers so far.
 #[derive(Default)]
-struct Ours {
+pub(crate) struct Ours {
     login: Login,
-    secrets: ours::Secrets,
+    /// Those that were sent.
+    pub(crate) secrets: ours::Secrets,
     taken: std::sync::atomic::AtomicUsize,
 }
 

@@ -97,7 +97,7 @@ fn control_planes_and_their_configuration() {
                 "metadata": {"namespace": "istio-system", "labels": {"app": "istiod", "istio.io/rev": revision}},
                 "spec": {"replicas": 2, "template": {"spec": {"containers": [
                     {"name": "other", "image": "x:1.9.9"},
-                    {"name": "discovery", "image": "hub/pilot:1.30.2-distroless@sha256:ab", "env": env},
+                    {"name": "discovery", "image": "hub/pilot:1.30.2-distroless@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "env": env},
                 ]}}},
                 "status": {"readyReplicas": 1},
             }),

@@ -1,7 +1,7 @@
 //! Records as text.
 
 use super::{Cluster, EndpointKind, RangeKind};
-use crate::{json_lines, table, yaml};
+use crate::{json_lines, json_pretty, table, yaml};
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,9 +25,7 @@ pub fn write(clusters: &[Cluster], format: RecordFormat) -> String {
     let value = |cluster: &Cluster| serde_json::to_value(cluster).expect("a record is JSON");
     match format {
         RecordFormat::Jsonl => json_lines(clusters),
-        RecordFormat::Json => {
-            serde_json::to_string_pretty(clusters).expect("records are JSON") + "\n"
-        }
+        RecordFormat::Json => json_pretty(&clusters),
         RecordFormat::Yaml => {
             let values: Vec<_> = clusters.iter().map(value).collect();
             yaml::stream(&values)

@@ -1,18 +1,27 @@
 //! Credentials that were sent, and answers without them.
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use std::sync::{Mutex, PoisonError};
 
 /// A password of fewer bytes may be a word of the API: it is removed from errors alone.
 const SHORT: usize = 8;
-const REMOVED: &[u8] = b"[removed]";
+const REMOVED: &str = "[removed]";
 
 /// What was sent to a server and must not come back from it.
 #[derive(Default)]
-pub struct Secrets(Mutex<Vec<Secret>>);
+pub struct Secrets(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    secrets: Vec<Secret>,
+    /// Finds those that are no words, and all of them; made anew with each new one.
+    anywhere: Option<AhoCorasick>,
+    in_errors: Option<AhoCorasick>,
+}
 
 #[derive(PartialEq, Eq)]
 struct Secret {
@@ -28,44 +37,43 @@ impl Secrets {
         let value = value.as_bytes();
         let start = value.iter().position(|&byte| byte == b' ').map_or(0, |blank| blank + 1);
         let (scheme, sent) = value.split_at(start);
-        let other = if scheme == b"Basic " {
+        let mut new = vec![Secret { bytes: sent.to_vec(), is_word: false }];
+        if scheme == b"Basic " {
             let pair = STANDARD.decode(sent).unwrap_or_default();
-            let colon = pair.iter().position(|&byte| byte == b':');
-            colon.map(|colon| pair[colon + 1..].to_vec()).unwrap_or_default()
-        } else {
-            // As a Secret would hold it: whatever follows, the same up to the last two letters.
-            STANDARD.encode(sent).trim_end_matches('=').as_bytes().to_vec()
-        };
-        let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_word = scheme == b"Basic " && other.len() < SHORT;
-        for (bytes, is_word) in [(sent.to_vec(), false), (other, is_word)] {
-            let secret = Secret { bytes, is_word };
-            if !secret.bytes.is_empty() && !secrets.contains(&secret) {
-                secrets.push(secret);
-                // One may be a part of another.
-                secrets.sort_by_key(|secret| std::cmp::Reverse(secret.bytes.len()));
-            }
+            let password =
+                pair.iter().position(|&byte| byte == b':').map(|colon| &pair[colon + 1..]);
+            let bytes = password.unwrap_or_default().to_vec();
+            new.push(Secret { is_word: bytes.len() < SHORT, bytes });
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        new.retain(|secret| !secret.bytes.is_empty() && !known.secrets.contains(secret));
+        if !new.is_empty() {
+            known.secrets.extend(new);
+            known.anywhere = finder(known.secrets.iter().filter(|secret| !secret.is_word));
+            known.in_errors = finder(known.secrets.iter());
         }
     }
 
     /// An answer without them, however JSON spells its letters.
     pub fn remove(&self, text: Vec<u8>, is_error: bool) -> Vec<u8> {
-        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fit = secrets.iter().filter(|secret| is_error || !secret.is_word);
-        let secrets: Vec<&[u8]> = fit.map(|secret| &*secret.bytes).collect();
-        if secrets.is_empty() {
-            return text;
-        }
-        let clean = |text: Vec<u8>| secrets.iter().fold(text, |text, secret| without(text, secret));
-        clean(spelled_out(text, |text| clean(text.to_vec())))
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let finder = if is_error { &known.in_errors } else { &known.anywhere };
+        let Some(finder) = finder else { return text };
+        let marks = vec![REMOVED; finder.patterns_len()];
+        // In one pass, as a server may repeat it a million times.
+        let clean = |text: &[u8]| {
+            let is_there = finder.is_match(text);
+            is_there.then(|| finder.replace_all_bytes(text, &marks))
+        };
+        let text = spelled_out(text, clean);
+        clean(&text).unwrap_or(text)
     }
 
     /// Removes headers that hold one of them.
     pub fn remove_headers(&self, headers: &mut HeaderMap) {
-        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds =
-            |value: &[u8]| secrets.iter().any(|secret| find(value, &secret.bytes).is_some());
-        let all = headers.iter().filter(|(_, value)| holds(value.as_bytes()));
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(finder) = &known.in_errors else { return };
+        let all = headers.iter().filter(|(_, value)| finder.is_match(value.as_bytes()));
         let names: Vec<_> = all.map(|(name, _)| name.clone()).collect();
         for name in names {
             headers.remove(name);
@@ -73,9 +81,51 @@ impl Secrets {
     }
 }
 
+fn finder<'a>(secrets: impl Iterator<Item = &'a Secret>) -> Option<AhoCorasick> {
+    let spellings: Vec<Vec<u8>> = secrets.flat_map(|secret| spellings(&secret.bytes)).collect();
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(&spellings)
+        .ok()
+        .filter(|_| !spellings.is_empty())
+}
+
+/// As it is, and as servers and proxies write it in dumps: in base64, by itself or within something
+/// longer, in hexadecimal, and as a part of a URL. Upper and lower case are one.
+fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
+    let hexadecimal = |before: &str, between: &str| {
+        let all: Vec<String> = secret.iter().map(|byte| format!("{before}{byte:02x}")).collect();
+        all.join(between).into_bytes()
+    };
+    let mut all =
+        vec![secret.to_vec(), hexadecimal("", ""), hexadecimal("", ":"), hexadecimal("%", "")];
+    let url = percent_encoding::percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
+    all.push(url.to_string().into_bytes());
+    // Of a URL, too, but with what needs no encoding as it is.
+    let quoted = secret.iter().map(|&byte| match byte {
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    });
+    all.push(quoted.collect::<String>().into_bytes());
+    for before in 0..3 {
+        let text = [&vec![0; before], secret].concat();
+        // Letters at both ends hold bits of what is beside it.
+        let (first, last) = ((before * 8).div_ceil(6), text.len() * 8 / 6);
+        for code in [STANDARD.encode(&text), URL_SAFE.encode(&text)] {
+            all.push(code.as_bytes()[first..last].to_vec());
+        }
+    }
+    all.retain(|spelling| !spelling.is_empty());
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// A text of JSON in which each string that has a `\` and is another after `clean` is what `clean`
 /// makes of it. What is no JSON stays as it is: nobody decodes it.
-fn spelled_out(text: Vec<u8>, clean: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+fn spelled_out(text: Vec<u8>, clean: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
     if !text.contains(&b'\\') {
         return text;
     }
@@ -89,10 +139,7 @@ fn spelled_out(text: Vec<u8>, clean: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
         rest = after;
         let cleaned = has_escapes.then(|| {
             let decoded: String = serde_json::from_slice(literal).ok()?;
-            let cleaned = clean(decoded.as_bytes());
-            if cleaned == decoded.as_bytes() {
-                return None;
-            }
+            let cleaned = clean(decoded.as_bytes())?;
             serde_json::to_vec(&String::from_utf8_lossy(&cleaned)).ok()
         });
         out.extend_from_slice(cleaned.flatten().as_deref().unwrap_or(literal));
@@ -117,25 +164,6 @@ fn string(text: &[u8]) -> (usize, bool) {
     (text.len(), has_escapes)
 }
 
-fn find(text: &[u8], secret: &[u8]) -> Option<usize> {
-    text.windows(secret.len()).position(|part| part == secret)
-}
-
-/// A text without a secret: in one pass, as a server may repeat it a million times.
-fn without(text: Vec<u8>, secret: &[u8]) -> Vec<u8> {
-    if find(&text, secret).is_none() {
-        return text;
-    }
-    let (mut out, mut rest) = (Vec::with_capacity(text.len()), &text[..]);
-    while let Some(start) = find(rest, secret) {
-        out.extend_from_slice(&rest[..start]);
-        out.extend_from_slice(REMOVED);
-        rest = &rest[start + secret.len()..];
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,10 +182,33 @@ mod tests {
 
     #[test]
     fn a_credential_goes_wherever_it_is() {
-        let text = |text: &str, secret: &str| without(text.into(), secret.as_bytes());
-        assert_eq!(text("a token, a token", "token"), b"a [removed], a [removed]");
-        assert_eq!(text("ee", "e"), b"[removed][removed]");
-        assert_eq!(text("none", "token"), b"none");
+        let secrets = knowing("Bearer token-1");
+        assert_eq!(cleaned(&secrets, "a token-1, a TOKEN-1", false), "a [removed], a [removed]");
+        assert_eq!(cleaned(&secrets, "none", false), "none");
+    }
+
+    /// Of an attack: in each of these spellings it was printed.
+    #[test]
+    fn however_a_dump_spells_it_it_is_found() {
+        let token = "eyJ.a+b/c=";
+        let secrets = knowing(&format!("Bearer {token}"));
+        let hex = |between: &str| {
+            token.bytes().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(between)
+        };
+        let mut said = vec![hex(""), hex(":"), format!("%{}", hex("%"))];
+        said.push("eyJ.a%2Bb%2Fc%3D".to_owned());
+        said.push("eyJ%2ea%2bb%2fc%3d".to_owned());
+        for (before, after) in [("", ""), ("Bearer ", ""), ("{\"token\":\"", "\"}"), ("xy", "z")] {
+            said.push(STANDARD.encode(format!("{before}{token}{after}")));
+            said.push(URL_SAFE.encode(format!("{before}{token}{after}")));
+        }
+        for text in said {
+            let out = cleaned(&secrets, &text, false);
+            assert!(
+                out.contains("[removed]") && out.len() < "[removed]".len() + 24,
+                "{text}: {out}"
+            );
+        }
     }
 
     /// Of an attack: one escape was enough to have the token printed.
