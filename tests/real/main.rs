@@ -60,6 +60,7 @@ enum Needs {
     ClustersAndShells,
     Nodes,
     NodesAndEnvoy,
+    Whole,
     Gcloud,
     ClustersAndGcloud,
     Nightly(Nightly),
@@ -162,6 +163,7 @@ impl Needs {
             Self::NodesAndEnvoy => {
                 clusters().or_else(testbed::no_nodes).or_else(traffic::lacks_envoy)
             }
+            Self::Whole => Self::NodesAndEnvoy.lacking().or_else(testbed::lacks_whole),
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
             Self::Nightly(nightly) => nightly.lacking(),

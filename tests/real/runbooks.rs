@@ -138,8 +138,13 @@ impl Place {
 
     /// Lets istiod's pod be ready, as a node would; false until it is and its Deployment says so.
     fn starts_istiod(&self, context: &str) -> bool {
-        let of_istiod = ["-n", "istio-system", "-l", "app=istiod"];
-        let list = self.get(context, &[&["pods"], &of_istiod[..]].concat());
+        self.starts(context, "app=istiod")
+    }
+
+    /// The same for the pods of any of Istio's Deployments.
+    fn starts(&self, context: &str, label: &str) -> bool {
+        let labelled = ["-n", "istio-system", "-l", label];
+        let list = self.get(context, &[&["pods"], &labelled[..]].concat());
         for pod in list["items"].as_array().into_iter().flatten() {
             if pod["status"]["phase"] != "Running" {
                 let name = pod["metadata"]["name"].as_str().expect("it has one");
@@ -147,7 +152,7 @@ impl Place {
                 let now = "2026-01-01T00:00:00Z";
                 pod["status"] = json!({"phase": "Running", "startTime": now,
                     "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],
-                    "containerStatuses": [{"name": "discovery", "ready": true, "started": true,
+                    "containerStatuses": [{"name": pod["spec"]["containers"][0]["name"], "ready": true, "started": true,
                         "restartCount": 0, "image": "", "imageID": "",
                         "state": {"running": {"startedAt": now}}}]});
                 let path = format!("/api/v1/namespaces/istio-system/pods/{name}/status");
@@ -159,7 +164,7 @@ impl Place {
                 );
             }
         }
-        let list = self.get(context, &[&["deployments"], &of_istiod[..]].concat());
+        let list = self.get(context, &[&["deployments"], &labelled[..]].concat());
         list["items"]
             .as_array()
             .is_some_and(|all| all.iter().any(|d| d["status"]["readyReplicas"] == 1))

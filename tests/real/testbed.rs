@@ -1,6 +1,9 @@
 //! scripts/testbed: its nodes run pods, and what it starts, it ends.
 
 mod assets;
+mod whole;
+
+pub use whole::lacks_whole;
 
 use crate::clusters::{shell_command, unique, wait_for};
 use crate::{Needs, Test};
@@ -31,6 +34,7 @@ pub const TESTS: &[Test] = &[
     ("nodes_let_pods_reach_their_api_server", Needs::Nodes, pods_reach_their_api_server),
     ("nodes_end_with_all_they_made_when_killed", Needs::Nodes, nodes_end_when_killed),
     ("nodes_are_refused_where_there_can_be_none", Needs::Nodes, nodes_are_refused),
+    ("whole_clusters_are_apart", Needs::Whole, whole::are_apart),
 ];
 
 fn testbed(args: &[&str]) -> Command {

@@ -30,6 +30,7 @@ fn balanced(place: &Place, name: &str, args: &[&str]) -> Ran {
                 for (context, ip) in [("cluster1", "192.0.2.1"), ("cluster2", "192.0.2.2")] {
                     balance(place, context, ip);
                     let _ = place.starts_istiod(context);
+                    let _ = place.starts(context, "istio=eastwestgateway");
                 }
                 std::thread::sleep(Duration::from_millis(200));
             }
