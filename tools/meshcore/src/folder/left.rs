@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 /// until it is in its place. It is its owner's alone, but may be a key; and of the files there some
 /// may be of that run, and others of the one before.
 pub fn name_left_behind(folder: &Path, console: &Console) {
-    messages(folder).iter().for_each(|message| console.warn(message));
+    for message in messages(folder) {
+        console.warn(&message);
+    }
 }
 
 pub(super) fn messages(folder: &Path) -> Vec<Message> {

@@ -136,7 +136,7 @@ fn after_sigkill_files_are_whole_and_what_is_left_is_named() {
         let rounds = replaced(dir.path());
         assert!(rounds.is_sorted_by(|a, b| a >= b) && rounds[0] <= rounds[2] + 1, "{rounds:?}");
         let left = names(dir.path()).into_iter().chain(names(&dir.path().join("made")));
-        let left: Vec<String> = left.filter(|name| name.ends_with(".new")).collect();
+        let left: Vec<String> = left.filter(|name| name.starts_with('.')).collect();
         let mut named = left::messages(dir.path());
         named.extend(left::messages(&dir.path().join("made")));
         for name in &left {
