@@ -78,7 +78,7 @@ fn credentials_in_addresses_are_as_if_they_were_not_there() {
         let values = values.map(|value| {
             let mut value: Value = value.expect("a sample is JSON");
             plant(&mut value, &mut planted);
-            format!("{value:#}\n")
+            value.to_string() + "\n"
         });
         let dump: String = values.collect();
         // mesh-apply passes on what it reads, and refuses such names.
