@@ -139,13 +139,13 @@ fn many_workload_groups_are_looked_through() {
 
 #[test]
 fn many_replies_are_counted() {
-    let reply = |i: usize, source: usize| {
+    let reply = |source: usize| {
         json!({"apiVersion": "meshutils/v1alpha1", "kind": "Reply", "source": format!("c{source}"),
             "elapsed": 1.0, "url": "http://a", "status": 200, "latency": 0.01,
-            "body": format!("Hello version: v{i}, instance: i{i}\n")})
+            "body": format!("Hello version: v{source}, instance: i{source}\n")})
     };
-    sized("mesh-lbcheck", "-o json", &lines(many(), |i| reply(i, i % 256))).done(1);
-    let of_all = lines(many(), |i| reply(i, i));
+    sized("mesh-lbcheck", "-o json", &lines(many(), |i| reply(i % 256))).done(1);
+    let of_all = lines(many(), reply);
     sized("mesh-lbcheck", "", &of_all).refused("there are more than 256 source clusters");
     let plain: String =
         (0..many()).map(|i| format!("Hello version: v{i}, instance: i{i}\n")).collect();
