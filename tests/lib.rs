@@ -28,6 +28,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout")
 }
 
+/// Whether what takes long is tested too, as `scripts/nightly` does.
+#[must_use]
+pub fn is_nightly() -> bool {
+    std::env::var_os("MESH_NIGHTLY").is_some_and(|value| value == "1")
+}
+
 /// Every tool of the workspace by name: built together with these tests, as then the features of
 /// what they share are the same and nothing is built twice.
 #[must_use]

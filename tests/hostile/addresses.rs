@@ -1,7 +1,7 @@
 //! Good documents with user, password and query around every text: programs read them as if these
 //! were not there.
 
-use super::programs::{ALL, Reader, SAMPLES};
+use super::programs::{ALL, FILE, Reader, SAMPLES};
 use jiff::Timestamp;
 use mesh_tests::{Ran, root, run};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ const LEFT: [&str; 4] = ["apiVersion", "kind", "context", "kubeconfig"];
 fn plant(value: &mut Value, planted: &mut usize) {
     match value {
         Value::Object(fields) => {
-            let is_secret = fields.contains_key("data") && fields["kind"] == "Secret";
+            let is_secret = fields.get("kind").is_some_and(|kind| kind == "Secret");
             for (name, field) in fields {
                 if !LEFT.contains(&name.as_str()) && !(is_secret && name == "data") {
                     plant(field, planted);
@@ -37,12 +37,13 @@ fn plant(value: &mut Value, planted: &mut usize) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| plant(item, planted)),
         Value::String(text) => {
-            let inner = text.contains('\n') || text.starts_with('{');
-            if let Some(mut inner) = serde_yaml::from_str(text).ok().filter(|_| inner)
-                && matches!(inner, Value::Object(_))
-            {
+            // JSON without blanks is one word, and hidden as one.
+            if text.starts_with('{') {
+                return;
+            }
+            if let Ok(mut inner @ Value::Object(_)) = serde_yaml::from_str(text) {
                 plant(&mut inner, planted);
-                *text = inner.to_string();
+                *text = serde_yaml::to_string(&inner).expect("it is YAML");
             } else if !text.is_empty()
                 && !text.contains('@')
                 && !text.contains("-----BEGIN")
@@ -80,7 +81,10 @@ fn credentials_in_addresses_are_as_if_they_were_not_there() {
             value.to_string() + "\n"
         });
         let dump: String = values.collect();
-        for reader in sample.readers.iter().filter(|reader| !reader.args.contains(super::FILE)) {
+        // mesh-apply passes on what it reads, and refuses such names.
+        let is_meant =
+            |reader: &&Reader| !reader.args.contains(FILE) && reader.program != "mesh-apply";
+        for reader in sample.readers.iter().filter(is_meant) {
             let (before, after) = (ran(reader, sample.text), ran(reader, &dump));
             let place = format!("{} {} < {}", reader.program, reader.args, sample.name);
             let shown = [&after.stdout, &after.stderr].map(|text| text.contains(CANARY));

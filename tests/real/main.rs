@@ -122,8 +122,8 @@ fn main() {
         vm_join::TESTS,
     ]
     .concat();
-    let is_nightly = std::env::var_os("MESH_NIGHTLY").is_some_and(|value| value == "1");
-    let is_due = |(_, needs, _): &Test| is_nightly || !matches!(needs, Needs::Nightly(_));
+    let is_due =
+        |(_, needs, _): &Test| mesh_tests::is_nightly() || !matches!(needs, Needs::Nightly(_));
     let trials = tests.into_iter().filter(is_due).map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -1,6 +1,6 @@
 //! Many objects of one cluster, and many replies.
 
-use super::inputs::{MANY, lines, list, object};
+use super::inputs::{lines, list, many, object};
 use super::sized;
 use serde_json::{Value, json};
 
@@ -85,48 +85,51 @@ fn gateway_pod(i: usize) -> Value {
 
 #[test]
 fn many_namespaces_are_labelled() {
-    sized("mesh-label-ns", "--rev r", &list(MANY, namespace)).done(1);
-    sized("mesh-label-ns", "--rev r --patch", &list(MANY, namespace)).done(MANY);
-    let both: Vec<Value> =
-        (0..MANY / 10).flat_map(|i| [namespace(i), pod(i), webhook(i)]).collect();
+    sized("mesh-label-ns", "--rev r", &list(many(), namespace)).done(7 * many() - 1);
+    sized("mesh-label-ns", "--rev r --patch", &list(many(), namespace)).done(many());
+    let few = many() / 10;
+    let both: Vec<Value> = (0..few).flat_map(|i| [namespace(i), pod(i), webhook(i)]).collect();
     let both = json!({"kind": "List", "items": both}).to_string();
-    sized("mesh-label-ns", "--simulate", &both).done(1 + MANY / 10);
+    sized("mesh-label-ns", "--simulate", &both).done(few);
 }
 
 #[test]
 fn many_revisions_are_told() {
-    sized("mesh-revision", "", &list(MANY, istiod)).done(MANY);
-    sized("mesh-revision", "", &list(MANY, webhook)).done(MANY);
-    let one = "not unique";
-    sized("mesh-revision", "-o name", &list(MANY, istiod)).wrote(1, 0).says(one);
+    // Each is asked what each other answers to.
+    let few = many() / 10;
+    sized("mesh-revision", "", &list(few, istiod)).done(few);
+    sized("mesh-revision", "", &list(few, webhook)).done(few);
+    let told = format!("and {} more", few - 10);
+    sized("mesh-revision", "-o name", &list(few, istiod)).wrote(1, 0).says(&told);
 }
 
 #[test]
 fn many_services_nodes_and_pods() {
     let objects: Vec<Value> =
-        (0..MANY).flat_map(|i| [gateway(i), node(i), gateway_pod(i)]).collect();
+        (0..many()).flat_map(|i| [gateway(i), node(i), gateway_pod(i)]).collect();
     let objects = json!({"kind": "List", "items": objects}).to_string();
-    let of_nodes: Vec<Value> = (0..MANY).flat_map(|i| [gateway(i), node(i)]).collect();
+    let of_nodes: Vec<Value> = (0..many()).flat_map(|i| [gateway(i), node(i)]).collect();
     let of_nodes = json!({"kind": "List", "items": of_nodes}).to_string();
-    sized("mesh-lbaddr", "g7", &of_nodes).done(MANY);
-    let told = "20000 Services: 100 of them were looked at";
-    sized("mesh-check", "-f c=-", &objects).done(0).says(told);
+    sized("mesh-lbaddr", "g7", &of_nodes).done(many());
+    let told = format!("{} Services: 100 of them were looked at", many());
+    sized("mesh-check", "-f c=-", &objects).done(0).says(&told);
     sized("mesh-graph", "-f c=- -o mermaid", &objects).done(5);
-    sized("mesh-clusters", "", &list(MANY, node)).done(1);
+    sized("mesh-clusters", "", &list(many(), node)).done(1);
     sized("mesh-plan", "-q -f c=-", &objects).done(1);
 }
 
 #[test]
 fn many_namespaces_pods_and_webhooks_are_checked() {
+    let few = many() / 10;
     let objects: Vec<Value> =
-        (0..2000).flat_map(|i| [namespace(i), pod(i), webhook(i + 5000), istiod(i)]).collect();
+        (0..few).flat_map(|i| [namespace(i), pod(i), webhook(i + 5000), istiod(i)]).collect();
     let objects = json!({"kind": "List", "items": objects}).to_string();
-    sized("mesh-check", "-q -f c=-", &objects).wrote(1, 1);
+    sized("mesh-check", "-q -f c=-", &objects).wrote(1, 2 * few);
 }
 
 #[test]
 fn many_workload_groups_are_looked_through() {
-    let groups = list(MANY, |i| {
+    let groups = list(many(), |i| {
         json!({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup",
             "metadata": {"name": format!("g{i}"), "namespace": "n"}, "spec": {}})
     });
@@ -136,13 +139,17 @@ fn many_workload_groups_are_looked_through() {
 
 #[test]
 fn many_replies_are_counted() {
-    let reply = |i: usize| {
-        json!({"apiVersion": "meshutils/v1alpha1", "kind": "Reply", "source": format!("c{i}"),
+    let reply = |source: usize| {
+        json!({"apiVersion": "meshutils/v1alpha1", "kind": "Reply", "source": format!("c{source}"),
             "elapsed": 1.0, "url": "http://a", "status": 200, "latency": 0.01,
-            "body": format!("Hello version: v{i}, instance: i{i}\n")})
+            "body": format!("Hello version: v{source}, instance: i{source}\n")})
     };
-    sized("mesh-lbcheck", "-o json", &lines(MANY, reply)).done(1);
+    // From each source one alone answered.
+    sized("mesh-lbcheck", "-o json", &lines(many(), |i| reply(i % 256))).wrote(1, 1);
+    let of_all = lines(many(), reply);
+    sized("mesh-lbcheck", "", &of_all).refused("there are more than 256 source clusters");
     let plain: String =
-        (0..MANY).map(|i| format!("Hello version: v{i}, instance: i{i}\n")).collect();
-    sized("mesh-lbcheck", "", &plain).done(1);
+        (0..many()).map(|i| format!("Hello version: v{i}, instance: i{i}\n")).collect();
+    // 64 backends are counted, by version and by instance, and the others are errors.
+    sized("mesh-lbcheck", "", &plain).wrote(1, 138);
 }

@@ -67,7 +67,7 @@ fn of_network(network: Option<&str>, members: &[(&Member, Cluster)]) -> Result<V
         found.push(finding);
     }
     if let Some(last) = found.last_mut().filter(|_| more) {
-        last.message += &format!("; more than {MOST} ranges overlap, and these are the first");
+        last.message += &format!("; there are more than {MOST} overlaps, and these are the first");
     }
     Ok(found)
 }

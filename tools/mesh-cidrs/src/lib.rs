@@ -231,7 +231,7 @@ impl Args {
         let services_too = self.kind == [Kind::Service];
         let Overlaps { found, more } = overlaps(inventory, ranges, services_too);
         if more {
-            let text = format!("more than {MOST} ranges overlap others: these are the first");
+            let text = format!("there are more than {MOST} overlaps: these are the first");
             console.warn(&Message::new(text));
         }
         let findings: Vec<_> = found.iter().map(|overlap| overlap.finding(inventory)).collect();

@@ -306,7 +306,7 @@ fn twenty_thousand_clusters_of_one_range_are_the_first_overlaps() {
         (0..20_000).map(record).collect::<Vec<_>>().join("\n")
     };
     let clusters = records("\"clusterIpv4Cidr\": \"10.0.0.0/14\"");
-    let more = "warning: more than 10000 ranges overlap others: these are the first";
+    let more = "warning: there are more than 10000 overlaps: these are the first";
     tool(&["--check-overlap"])
         .write_stdin(clusters.as_str())
         .assert()

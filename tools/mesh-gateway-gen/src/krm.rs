@@ -22,7 +22,7 @@ pub fn answer(call: Call<Args>, console: &Console) -> Result<Outcome> {
     }
     let default = if args.ambient { Format::GatewayApi } else { Format::Manifests };
     args.output.get_or_insert(default);
-    let (objects, warnings) = args.gateways()?;
+    let (objects, warnings) = args.gateways(|object| object)?;
     list.put(objects);
     let notes: Vec<Note> = warnings.into_iter().map(Note::warning).collect();
     Ok(meshkrm::answer(&list, &notes, Verdict::Yes, console))

@@ -157,14 +157,20 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if let Some(call) = krm::FUNCTION.call(&args.krm, is_bare)? {
         return krm::answer(call, console);
     }
-    let (objects, warnings) = args.gateways()?;
+    let (text, warnings) = match args.form() {
+        Format::Json => {
+            let (objects, warnings) = args.gateways(|object| object)?;
+            (json_text(&objects), warnings)
+        }
+        _ => {
+            let (documents, warnings) = args.gateways(|object| yaml::document_text(&object))?;
+            (documents.join("---\n"), warnings)
+        }
+    };
     for warning in &warnings {
         console.warn(warning);
     }
-    Ok(Outcome::done(match args.form() {
-        Format::Json => json_text(&objects),
-        _ => yaml::stream(&objects),
-    }))
+    Ok(Outcome::done(text))
 }
 
 impl Args {
@@ -178,15 +184,16 @@ impl Args {
         self.files.is_empty() && self.network.is_none() && !self.single_cluster
     }
 
-    /// The objects of all gateways, and what may not be meant.
-    fn gateways(&self) -> Result<(Vec<Value>, Vec<Message>)> {
+    /// What is made of each object of all gateways, and what may not be meant. Objects take many
+    /// times the memory of their text, and one at a time is enough for it.
+    fn gateways<T>(&self, make: impl Fn(Value) -> T) -> Result<(Vec<T>, Vec<Message>)> {
         // What is wrong with the flags is said before anything is read.
         let back_end = self.back_end()?;
         let (places, mut warnings) = self.places(back_end)?;
         let load_balancer = self.load_balancer()?;
         let mut objects = Vec::new();
         for place in &places {
-            objects.extend(self.objects(place, back_end, &load_balancer)?);
+            objects.extend(self.objects(place, back_end, &load_balancer)?.into_iter().map(&make));
             warnings.extend(load_balancer.warning(place.platform));
         }
         warnings.extend(self.warnings(&places, back_end));

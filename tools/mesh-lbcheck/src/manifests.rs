@@ -168,8 +168,9 @@ pub fn is_objects(beginning: &[u8]) -> bool {
     let is_key = |key: &&[u8]| {
         rest.strip_prefix(*key).is_some_and(|rest| matches!(rest.first(), Some(b'"' | b':')))
     };
+    // Annotations of objects begin with it too, and no version.
     let is_record = first_line.starts_with(b"{")
-        && first_line.windows(10).any(|window| window == b"meshutils/");
+        && first_line.windows(12).any(|window| window == b"\"meshutils/v");
     KEYS.iter().any(is_key) && !is_record
 }
 
@@ -187,6 +188,7 @@ mod tests {
             "\n[{\"kind\":\"EndpointSlice\"}]",
             "- apiVersion: discovery.k8s.io/v1",
             "{\"addressType\":\"IPv4\"",
+            "{\"kind\":\"EndpointSlice\",\"metadata\":{\"annotations\":{\"meshutils/cluster\":\"a\"}}}",
             "[\n{\"apiVersion\":\"meshutils/v1alpha1\"",
             "{\n\"apiVersion\":\"meshutils/v1alpha1\"",
         ] {

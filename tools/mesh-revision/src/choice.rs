@@ -71,7 +71,18 @@ pub fn only_name(listed: &[Listed]) -> Result<&Listed, Message> {
 
 /// As `revision 1-29 (default, 2 of 2 pods ready), tag prod (of 1-29)`.
 pub fn told<'a>(listed: impl IntoIterator<Item = &'a Listed>) -> String {
-    listed.into_iter().map(one_told).collect::<Vec<_>>().join(", ")
+    first(listed.into_iter().map(one_told))
+}
+
+/// The first of many, and how many more there are.
+pub fn first(names: impl IntoIterator<Item = String>) -> String {
+    const MOST: usize = 10;
+    let mut names = names.into_iter();
+    let told = names.by_ref().take(MOST).collect::<Vec<_>>().join(", ");
+    match names.count() {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 fn one_told(listed: &Listed) -> String {
@@ -152,6 +163,13 @@ mod tests {
     fn tags_do_not_make_a_name_ambiguous() {
         let next = Choice { tag: Some(name("next")), ..Choice::default() }.of(&all());
         assert_eq!(only_name(&next).unwrap().name, name("1-30"));
+    }
+
+    #[test]
+    fn of_many_the_first_are_told() {
+        let names = |count: usize| first((0..count).map(|i| i.to_string()));
+        assert_eq!(names(10), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+        assert_eq!(names(12), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
     }
 
     #[test]

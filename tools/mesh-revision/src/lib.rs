@@ -104,9 +104,9 @@ fn warnings(evidence: &Evidence, all: &[Listed]) -> Vec<Message> {
     let mut warnings = Vec::new();
     let labels = all.iter().map(|one| Label::Revision(one.name.clone())).chain([Label::Injection]);
     for label in labels.collect::<BTreeSet<_>>() {
-        let names: Vec<&str> = evidence.answering(&label).into_iter().map(Name::as_str).collect();
+        let names = evidence.answering(&label);
         if names.len() > 1 {
-            let names = names.join(", ");
+            let names = choice::first(names.into_iter().map(Name::to_string));
             let text = format!("more than one control plane answers to {label}: {names}");
             warnings.push(Message::new(text));
         }

@@ -19,6 +19,8 @@ pub(crate) struct Block {
 pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, String> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
+    // A key is never copied as the string grows; one for all blocks, as all of it is wiped.
+    let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
     while let Some(line) = lines.next() {
         let count = blocks.len() + 1;
         let wrong = |what: &str| format!("PEM block {count} {what}");
@@ -32,8 +34,7 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, String> {
             continue;
         };
         let mut encrypted = false;
-        // A key is never copied as the string grows.
-        let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
+        base64.clear();
         loop {
             let line = lines.next().ok_or_else(|| wrong(&format!("has no END {label} line")))?;
             if let Some(end) = marker(line, "END") {
