@@ -30,7 +30,7 @@ fn plant(value: &mut Value, planted: &mut usize) {
         Value::Object(fields) => {
             let is_secret = fields.get("kind").is_some_and(|kind| kind == "Secret");
             for (name, field) in fields {
-                if !LEFT.contains(&name.as_str()) && !(is_secret && name == "data") {
+                if !(LEFT.contains(&name.as_str()) || is_secret && name == "data") {
                     plant(field, planted);
                 }
             }

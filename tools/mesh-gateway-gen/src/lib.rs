@@ -157,15 +157,12 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     if let Some(call) = krm::FUNCTION.call(&args.krm, is_bare)? {
         return krm::answer(call, console);
     }
-    let (text, warnings) = match args.form() {
-        Format::Json => {
-            let (objects, warnings) = args.gateways(|object| object)?;
-            (json_text(&objects), warnings)
-        }
-        _ => {
-            let (documents, warnings) = args.gateways(|object| yaml::document_text(&object))?;
-            (documents.join("---\n"), warnings)
-        }
+    let (text, warnings) = if args.form() == Format::Json {
+        let (objects, warnings) = args.gateways(|object| object)?;
+        (json_text(&objects), warnings)
+    } else {
+        let (documents, warnings) = args.gateways(|object| yaml::document_text(&object))?;
+        (documents.join("---\n"), warnings)
     };
     for warning in &warnings {
         console.warn(warning);
