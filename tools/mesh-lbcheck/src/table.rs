@@ -27,7 +27,7 @@ pub fn text(total: &Total, judgement: &Judgement, z: f64) -> String {
         out += &drill(&total.phases, &total.answers);
     }
     for note in &judgement.notes {
-        out += &format!("note: {note}\n");
+        out += &format!("note: {}\n", visible(note));
     }
     out += &match judgement.verdict() {
         Verdict::Yes => "verdict: yes\n".to_owned(),

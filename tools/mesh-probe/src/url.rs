@@ -19,6 +19,10 @@ impl Url {
             Ok(uri) if uri.authority().is_some_and(|host| host.as_str().contains('@')) => {
                 wrong("must not hold a user or password: every record shows it")
             }
+            // Read as a URL, what follows a # is gone already.
+            Ok(_) if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                wrong("is no URL: it has blanks or control characters")
+            }
             Ok(_) => Ok(Self(text.to_owned())),
         }
     }
@@ -53,6 +57,7 @@ mod tests {
             ("http://", "is no URL"),
             ("http://a b", "is no URL"),
             ("http://a/\n", "is no URL"),
+            ("http://a#b ", "is no URL"),
             ("http://me:hush@a/", "user or password"),
         ] {
             let error = Url::parse(text).unwrap_err();
