@@ -1,7 +1,7 @@
 //! Finds and reads kubeconfig files as kubectl does.
 
 use meshcore::cluster::{Cluster, Kubeconfig};
-use meshcore::input::Source;
+use meshcore::input::{Source, read_file};
 use meshcore::{Error, Result, kubeconfigs, shell};
 use std::path::Path;
 
@@ -41,9 +41,8 @@ fn read(file: Option<&Path>) -> Result<Kubeconfig> {
     let mut config = Kubeconfig::default();
     for path in files {
         let name = path.display().to_string();
-        let bytes = std::fs::read(&path).map_err(|e| {
-            Error::data(e.to_string()).at(&name).hint("name the kubeconfig with --kubeconfig")
-        })?;
+        let bytes = read_file(&path)
+            .map_err(|error| error.hint("name the kubeconfig with --kubeconfig"))?;
         let source = Source::new(name, bytes)?;
         for document in source.documents()? {
             config.merge(document.decode()?);

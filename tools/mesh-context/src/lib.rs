@@ -18,7 +18,6 @@ use meshcore::cluster;
 use meshcore::folder::{self, Mode, Stage};
 use meshcore::input::{self, Input, Source};
 use meshcore::{Console, Error, Message, Outcome, Result, json_lines, json_pretty, yaml};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -118,10 +117,7 @@ impl Args {
     fn read(&self, console: &Console) -> Result<Vec<Origin>> {
         let mut origins = Vec::new();
         if let Some(path) = &self.kubeconfig {
-            let mut bytes = Vec::new();
-            let read = input::open(path)?.read_to_end(&mut bytes);
-            read.map_err(|e| Error::data(e.to_string()).at(path.display()))?;
-            let source = Source::new(path.display().to_string(), bytes)?;
+            let source = Source::new(path.display().to_string(), input::read_file(path)?)?;
             // A file that stays where it is keeps its paths.
             let folder = if self.in_place && !self.flatten { None } else { Some(folder_of(path)?) };
             origins.extend(read_source(&source, folder.as_deref())?);

@@ -221,7 +221,7 @@ impl Reader {
             return Err(Error::usage("standard input can be read once: give \"-f -\" once"));
         }
         for (cluster, file) in &args.endpoints {
-            let bytes = std::fs::read(file).map_err(|e| Error::data(e.to_string()).at(file))?;
+            let bytes = meshcore::input::read_file(Path::new(file))?;
             let source = Source::new(file.clone(), bytes)?;
             self.manifests.read(&source, Some(cluster), &mut self.tally)?;
         }

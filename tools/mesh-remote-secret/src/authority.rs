@@ -43,7 +43,8 @@ impl Authority {
         if text == "none" {
             return Ok(Self::Public);
         }
-        let pem = std::fs::read(text).map_err(|error| error.to_string())?;
+        let pem = meshcore::input::read_file(text.as_ref())
+            .map_err(|error| error.message().text().to_owned())?;
         Self::from_pem(pem)
     }
 }

@@ -22,8 +22,12 @@ impl Plugin {
         let mut settings = BTreeMap::new();
         for (key, value) in config {
             let value = match value.strip_prefix('@') {
-                Some(file) => std::fs::read_to_string(file)
-                    .map_err(|error| format!("{file}: {error}"))?
+                Some(file) => meshcore::input::read_file(file.as_ref())
+                    .and_then(|bytes| {
+                        let text = String::from_utf8(bytes);
+                        text.map_err(|_| meshcore::Error::data("is not UTF-8").at(file))
+                    })
+                    .map_err(|error| error.message().text().to_owned())?
                     .trim_end_matches(['\r', '\n'])
                     .to_owned(),
                 None if SECRET_KEYS.contains(&key.as_str()) => {

@@ -292,9 +292,9 @@ impl Maker<'_> {
         }
         if let Some(file) = &flags.token_file {
             let place = file.display().to_string();
-            let text = std::fs::read_to_string(file)
-                .map(Zeroizing::new)
-                .map_err(|error| Error::data(error.to_string()).at(&place))?;
+            let bytes = Zeroizing::new(meshcore::input::read_file(file)?);
+            let text =
+                std::str::from_utf8(&bytes).map_err(|_| Error::data("is not UTF-8").at(&place))?;
             let token = text.trim();
             let wanted_account = format!("{namespace}/{name}");
             let at = self.args.checks.at()?;

@@ -91,8 +91,16 @@ impl Input {
     }
 }
 
+/// What is in a file that the user names.
+pub fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = open(path)?.read_to_end(&mut bytes);
+    read.map_err(|error| Error::data(error.to_string()).at(path.display()))?;
+    Ok(bytes)
+}
+
 /// Opens a file to be read to its end; a device, which may have none, is refused.
-pub fn open(path: &Path) -> Result<File> {
+fn open(path: &Path) -> Result<File> {
     let failed = |error: io::Error| Error::data(error.to_string()).at(path.display());
     let opened = File::open(path).map_err(failed)?;
     let kind = opened.metadata().map_err(failed)?.file_type();
@@ -273,6 +281,17 @@ mod tests {
 
     fn message(text: &str) -> String {
         numbers(text).unwrap_err().message().text().to_owned()
+    }
+
+    /// Of an attack: memory ran out.
+    #[test]
+    fn what_does_not_end_is_no_file() {
+        for device in ["/dev/zero", "/dev/urandom"] {
+            let error = read_file(Path::new(device)).unwrap_err();
+            assert_eq!(error.message().text(), format!("{device}: is a device and not a file"));
+        }
+        assert_eq!(read_file(Path::new("/dev/null")).unwrap(), b"");
+        assert!(read_file(Path::new("/nowhere")).is_err());
     }
 
     #[test]
