@@ -18,7 +18,7 @@ pub const ROTATE_ANNOTATION: &str = "meshutils/rotate-after";
 /// Where a client-side `kubectl apply` keeps a copy of the manifest.
 pub const COPY_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// What stands before a cluster's ID in the name of its Secret.
-pub const NAME_PREFIX: &str = "istio-remote-secret-";
+const NAME_PREFIX: &str = "istio-remote-secret-";
 
 /// One Secret.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
