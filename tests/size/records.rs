@@ -164,5 +164,10 @@ fn many_contexts() {
     sized("mesh-clusters", "", &all).done(many());
     let manifests = list(many(), |i| object("ConfigMap", "n", &format!("m{i}"), json!({})));
     let apply = format!("--dry-run=client --kubeconfig config --context c{last}");
-    sized_in(dir.path(), "mesh-apply", &apply, &manifests).done(many());
+    // Its kubeconfigs are read by the client of Kubernetes, which takes no more of 20,000.
+    let applied = sized_in(dir.path(), "mesh-apply", &apply, &manifests);
+    match mesh_tests::is_nightly() {
+        true => applied.refused("the kubeconfig holds more than can be read"),
+        false => drop(applied.done(many())),
+    }
 }

@@ -56,6 +56,13 @@ pub fn by_way(error: &kube::Error, server: &str, proxy: Option<&Address>, what: 
 /// A kubeconfig that cannot be used.
 pub fn kubeconfig(error: &KubeconfigError) -> Error {
     match error {
+        // Its reader bounds what a text may unfold to, at some 12,000 contexts.
+        KubeconfigError::Parse(error) if error.to_string().contains("budget") => Error::data(
+            "the kubeconfig holds more than can be read",
+        )
+        .hint(
+            "kubectl config view --minify --context CONTEXT --raw > FILE, then --kubeconfig FILE",
+        ),
         KubeconfigError::Parse(_) => Error::data("the kubeconfig is not valid YAML")
             .hint("kubectl config view says where; its text is not shown here, it holds secrets"),
         KubeconfigError::CurrentContextNotSet => {
