@@ -21,6 +21,7 @@ mod gcloud;
 mod gitops;
 mod install;
 mod instructions;
+mod istiod;
 mod jobs;
 mod join_mesh;
 mod krm;
@@ -61,6 +62,7 @@ enum Needs {
     Nodes,
     NodesAndEnvoy,
     Whole,
+    Judge,
     Gcloud,
     ClustersAndGcloud,
     Nightly(Nightly),
@@ -105,6 +107,7 @@ fn main() {
         fields::TESTS,
         instructions::TESTS,
         install::TESTS,
+        istiod::TESTS,
         package::TESTS,
         jobs::TESTS,
         lbaddr::TESTS,
@@ -164,6 +167,7 @@ impl Needs {
                 clusters().or_else(testbed::no_nodes).or_else(traffic::lacks_envoy)
             }
             Self::Whole => Self::NodesAndEnvoy.lacking().or_else(testbed::lacks_whole),
+            Self::Judge => istiod::lacks_judge(),
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
             Self::Nightly(nightly) => nightly.lacking(),

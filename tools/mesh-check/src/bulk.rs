@@ -6,10 +6,10 @@ mod secret;
 pub use gateway::{Address, Gateway, MOST_GATEWAYS, NODE_SELECTOR, gateways};
 pub use secret::{Destination, Entry, Secret};
 
-use crate::why::Name;
+use crate::why::{Asked, Question};
 use meshcore::finding::Finding;
 use meshcore::selector::Labels;
-use meshstate::{ClusterState, Owner, Resource, Service, ServicePort};
+use meshstate::{ClusterState, Owner, Service, ServicePort};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -30,19 +30,10 @@ pub struct Bulk {
     pub regions: BTreeSet<String>,
     /// Whether any Service of type `LoadBalancer` has an address: something gives them out.
     pub has_load_balancers: bool,
-    /// The service that was asked about, where it is here.
-    pub asked: Option<Asked>,
+    /// What --why needs to know.
+    pub asked: Asked,
     /// Findings about the cluster alone, for which all of it is needed.
     pub findings: Vec<Finding>,
-}
-
-/// A service that somebody wants to know more about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// Its pods, and how many of them are ready; none where that is not known.
-    pub pods: Option<(usize, usize)>,
-    /// The namespaces that see it (`networking.istio.io/exportTo`).
-    pub export_to: Option<String>,
 }
 
 /// A service as other clusters have to define it, too.
@@ -91,7 +82,7 @@ impl Pool {
 impl Bulk {
     /// Takes these lists out of a cluster.
     #[must_use]
-    pub fn take(state: &mut ClusterState, pool: &mut Pool, asked: Option<&Name>) -> Self {
+    pub fn take(state: &mut ClusterState, pool: &mut Pool, asked: Option<&Question>) -> Self {
         let stateful = Stateful::of(state);
         let services = state.services.iter().map(|service| {
             let key = (pool.text(&service.meta.namespace), pool.text(&service.meta.name));
@@ -115,7 +106,7 @@ impl Bulk {
                 .filter_map(|node| node.region().map(str::to_owned))
                 .collect(),
             has_load_balancers: state.services.iter().any(|service| !service.ingress.is_empty()),
-            asked: asked.and_then(|name| Asked::of(state, name)),
+            asked: asked.map(|question| Asked::of(state, question)).unwrap_or_default(),
             findings: crate::injection::findings(state),
         };
         state.services = Vec::new();
@@ -131,19 +122,6 @@ impl Bulk {
     #[must_use]
     pub fn service(&self, namespace: &str, name: &str) -> Option<&Arc<Definition>> {
         self.services.get(&(Arc::from(namespace), Arc::from(name)))
-    }
-}
-
-impl Asked {
-    fn of(state: &ClusterState, Name { namespace, name }: &Name) -> Option<Self> {
-        let service = state.service(namespace, name)?;
-        let knows = service.selector.is_some() && state.knows(Resource::Pods);
-        let pods = knows.then(|| {
-            let pods = state.pods_of(service).filter(|pod| pod.is_live());
-            pods.fold((0, 0), |(all, ready), pod| (all + 1, ready + usize::from(pod.is_ready)))
-        });
-        let export_to = service.meta.annotation("networking.istio.io/exportTo");
-        Some(Self { pods, export_to: export_to.map(str::to_owned) })
     }
 }
 

@@ -128,7 +128,8 @@ fn istio_version(member: &Member) -> Vec<String> {
 }
 
 /// Lets services through a gateway, or the usual one.
-fn expose(member: &Member, gateway: Option<&Gateway>) -> String {
+#[must_use]
+pub fn expose(member: &Member, gateway: Option<&Gateway>) -> String {
     let mut words = ["mesh-expose", "services"].map(str::to_owned).to_vec();
     words.extend(istio_version(member));
     let namespace = gateway.map_or(member.istio_namespace(), |gateway| &gateway.namespace);

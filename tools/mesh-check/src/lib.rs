@@ -145,10 +145,9 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     }
     let judging = args.judging()?;
     let question = args.question()?;
-    let asked = question.as_ref().map(|question| &question.service);
     let namespace = args.istio_namespace.as_ref().map(DnsLabel::as_str);
     let feed = Feed::Input(&args.input);
-    let (mesh, warnings) = read::read(feed, &args.clusters, namespace, asked)?;
+    let (mesh, warnings) = read::read(feed, &args.clusters, namespace, question.as_ref())?;
     for warning in &warnings {
         console.warn(warning);
     }

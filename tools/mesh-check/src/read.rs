@@ -2,7 +2,7 @@
 
 use crate::bulk::{Bulk, MOST_GATEWAYS, Pool};
 use crate::member::{Member, Mesh};
-use crate::why::Name;
+use crate::why::Question;
 use mesh_firewall::Existing;
 use meshcore::cluster::{self, Cluster};
 use meshcore::input::{Input, Source};
@@ -25,7 +25,7 @@ pub fn read(
     feed: Feed<'_>,
     described: &[PathBuf],
     istio_namespace: Option<&str>,
-    asked: Option<&Name>,
+    asked: Option<&Question>,
 ) -> Result<(Mesh, Vec<Message>)> {
     let described = descriptions(described)?;
     let mut pool = Pool::default();

@@ -122,7 +122,8 @@ fn port(port: &ServicePort) -> Value {
 }
 
 /// Makes a service what it is elsewhere. An address cannot be given or taken afterwards.
-fn align(
+#[must_use]
+pub fn align(
     member: &Member,
     (namespace, name): (&str, &str),
     is: &Definition,

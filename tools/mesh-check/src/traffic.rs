@@ -50,11 +50,17 @@ fn owners<'a>(mesh: &'a Mesh, member: &'a Member, rule: &DestinationRule) -> Vec
     [member].into_iter().chain(mesh.peers(member)).filter(has).collect()
 }
 
+/// Whether a rule of a cluster prefers the caller's locality. To distribute over localities is
+/// something else.
+#[must_use]
+pub fn keeps_local(member: &Member, rule: &DestinationRule) -> bool {
+    let of_mesh = || member.mesh_config().is_some_and(|config| config.is_locality_lb_enabled);
+    let of_rule = |one: &meshstate::LocalityLb| one.is_enabled && one.distribute.is_empty();
+    rule.has_outlier_detection && rule.locality_lb.as_ref().map_or_else(of_mesh, of_rule)
+}
+
 fn stays_local(mesh: &Mesh, member: &Member, rule: &DestinationRule) -> Option<Finding> {
-    let is_on = rule.locality_lb.unwrap_or_else(|| {
-        member.mesh_config().is_some_and(|config| config.is_locality_lb_enabled)
-    });
-    if !rule.has_outlier_detection || !is_on {
+    if !keeps_local(member, rule) {
         return None;
     }
     let owners = owners(mesh, member, rule);
@@ -70,14 +76,19 @@ fn stays_local(mesh: &Mesh, member: &Member, rule: &DestinationRule) -> Option<F
         rule.host,
         names.join(", ")
     );
-    let off = json!({"spec": {"trafficPolicy": {"loadBalancer": {"localityLbSetting": {"enabled": false}}}}});
-    let (name, namespace) = (&*rule.meta.name, &*rule.meta.namespace);
-    let patch = off.to_string();
-    let words = ["patch", "destinationrule", name, "-n", namespace, "--type=merge", "-p", &patch];
-    let fix = member.way.kubectl(words);
+    let fix = balance_everywhere(member, rule);
     let evidence = json!({"host": rule.host, "clusters": names, "regions": regions});
     let object = Some(("DestinationRule", object.as_str()));
     Some(member.finding(&check::STAYS_LOCAL, object, &text, evidence, fix))
+}
+
+/// Takes the localities out of a rule.
+#[must_use]
+pub fn balance_everywhere(member: &Member, rule: &DestinationRule) -> String {
+    let off = json!({"spec": {"trafficPolicy": {"loadBalancer": {"localityLbSetting": {"enabled": false}}}}});
+    let (name, namespace) = (&*rule.meta.name, &*rule.meta.namespace);
+    let patch = off.to_string();
+    member.way.kubectl(["patch", "destinationrule", name, "-n", namespace, "--type=merge", "-p", &patch])
 }
 
 /// Whether a rule switches TLS off for all of a service, a port or a subset of it.
@@ -141,7 +152,9 @@ fn server_in_plain_text(
     Some(member.finding(&check::PLAIN_TEXT, object, &text, json!({"peer": far.name()}), fix))
 }
 
-fn set_mode(member: &Member, kind: &str, meta: &Meta, mode: &str) -> String {
+/// Changes the mode of a rule from DISABLE.
+#[must_use]
+pub fn set_mode(member: &Member, kind: &str, meta: &Meta, mode: &str) -> String {
     let get = member.way.kubectl(["get", kind, &meta.name, "-n", &meta.namespace, "-o", "yaml"]);
     let edit = command_line(["sed", &format!("s/mode: DISABLE/mode: {mode}/")]);
     format!("{get} | {edit} | {}", member.way.kubectl(["replace", "-f", "-"]))

@@ -1,13 +1,19 @@
 //! Why one cluster does not reach a service in another: the chain from the one to the other, up to
 //! the first link that is broken.
 
+mod asked;
 mod link;
+mod policy;
+mod request;
+mod way;
 
+pub use asked::Asked;
 pub use link::{Answer, Link};
 
 use crate::member::{Member, Mesh};
 use crate::report::Form;
 use link::Pair;
+use way::Others;
 use meshcore::finding::Finding;
 use meshcore::{Error, Outcome, Result, Verdict, json_lines, shell, table, visible};
 use serde_json::{Value, json};
@@ -32,6 +38,14 @@ pub struct Question {
     pub service: Name,
     /// The callers' namespace.
     pub client: Option<String>,
+}
+
+impl Question {
+    /// The callers' namespace.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        self.client.as_deref().unwrap_or(&self.service.namespace)
+    }
 }
 
 impl Name {
@@ -75,9 +89,9 @@ pub fn answer(
     if from == to {
         return Err(Error::usage("--why: both are one cluster").hint("name two clusters"));
     }
-    let mesh = pair(mesh, &from, &to);
+    let (mesh, others) = pair(mesh, &from, &to);
     let findings = findings(&mesh)?;
-    let links = Pair::new(&mesh, question, &findings).links();
+    let links = Pair::new(&mesh, question, &findings, others).links();
     let broken = links.iter().position(|link| link.answer == Answer::No);
     let shown = &links[..broken.map_or(links.len(), |index| index + 1)];
     let output = match form {
@@ -98,10 +112,12 @@ pub fn answer(
     Ok(Outcome { output, verdict })
 }
 
-/// The two clusters alone; of the caller's Secrets those that may be for the other one.
-fn pair(mesh: Mesh, from: &str, to: &str) -> Mesh {
+/// The two clusters alone, and the gateways of others; of the caller's Secrets those that may be
+/// for the other one.
+fn pair(mesh: Mesh, from: &str, to: &str) -> (Mesh, Others) {
     let strangers = crate::whose::strangers(&mesh, from, to);
     let is_one = |member: &Member| member.name() == from || member.name() == to;
+    let others = Others::of(mesh.members.iter().filter(|member| !is_one(member)));
     let mut members: Vec<Member> = mesh.members.into_iter().filter(is_one).collect();
     for member in &mut members {
         if member.name() == from {
@@ -113,7 +129,7 @@ fn pair(mesh: Mesh, from: &str, to: &str) -> Mesh {
         }
     }
     members.sort_by_key(|member| member.name() != from);
-    Mesh::new(members)
+    (Mesh::new(members), others)
 }
 
 fn line(link: &Link) -> String {

@@ -103,6 +103,13 @@ impl Builder {
                 let peer = traffic_policy::peer_authentication(document.decode()?, pool);
                 state.peer_authentications.push(peer);
             }
+            Resource::AuthorizationPolicies => {
+                let policy = traffic_policy::authorization_policy(document.decode()?, pool);
+                state.authorization_policies.push(policy);
+            }
+            Resource::Sidecars => {
+                state.egress_scopes.push(istio_config::egress_scope(document.decode()?, pool));
+            }
         }
         Ok(())
     }
@@ -136,6 +143,8 @@ impl Builder {
         sort(&mut state.workload_entries, |entry| &entry.meta);
         sort(&mut state.workload_groups, |group| &group.meta);
         sort(&mut state.peer_authentications, |peer| &peer.meta);
+        sort(&mut state.authorization_policies, |policy| &policy.meta);
+        sort(&mut state.egress_scopes, |scope| &scope.meta);
         state.workloads.sort_by(|a, b| (key(&a.meta), a.kind).cmp(&(key(&b.meta), b.kind)));
         state.workloads.dedup_by(|b, a| (key(&a.meta), a.kind) == (key(&b.meta), b.kind));
         let name = |secret: &RemoteSecret| (secret.namespace.clone(), secret.name.clone());

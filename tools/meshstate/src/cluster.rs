@@ -2,7 +2,7 @@
 
 use crate::object::NETWORK;
 use crate::{
-    ControlPlane, DestinationRule, GatewayApiGateway, Header, InjectorValues, Injectors,
+    AuthorizationPolicy, ControlPlane, DestinationRule, EgressScope, GatewayApiGateway, Header, InjectorValues, Injectors,
     IstioGateway, ManagedControlPlane, MeshConfig, Namespace, Node, NotRead, PeerAuthentication,
     Pod, RemoteSecret, Resource, Roots, Service, ServiceAccount, ServiceEntry, TokenSecret,
     VirtualService, Workload, WorkloadEntry, WorkloadGroup,
@@ -68,6 +68,10 @@ pub struct ClusterState {
     pub workload_groups: Vec<WorkloadGroup>,
     /// `PeerAuthentication`s.
     pub peer_authentications: Vec<PeerAuthentication>,
+    /// `AuthorizationPolicy`s.
+    pub authorization_policies: Vec<AuthorizationPolicy>,
+    /// What `Sidecar`s let clients see.
+    pub egress_scopes: Vec<EgressScope>,
     /// Addresses of the API servers within the cluster's network: `IP:PORT`, of the Endpoints
     /// `kubernetes` in `default`.
     pub api_servers: Vec<String>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 mod read;
 
 pub(crate) use read::{
-    gateway, istio_gateway, service_entry, virtual_service, workload_entry, workload_group,
+    egress_scope, gateway, istio_gateway, service_entry, virtual_service, workload_entry, workload_group,
 };
 
 /// Istio's `Gateway`.
@@ -63,6 +63,22 @@ pub struct VirtualService {
     pub destinations: Vec<Destination>,
     /// `spec.exportTo`.
     pub export_to: Vec<String>,
+    /// Whether it only routes: nothing is redirected, answered, delayed or delegated, and no
+    /// destination has a port.
+    pub is_plain: bool,
+}
+
+/// What a `Sidecar` lets clients see of the mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EgressScope {
+    /// The name of the `Sidecar`.
+    pub meta: Meta,
+    /// `workloadSelector.labels`: the only clients that it is for.
+    pub workload_selector: Option<Selector>,
+    /// `egress[].hosts`, as written: NAMESPACE/HOST; all is seen where there is none.
+    pub hosts: Vec<String>,
+    /// Whether any of `egress` is for one port alone.
+    pub has_ports: bool,
 }
 
 /// Where a route leads.

@@ -32,7 +32,7 @@ pub use control_plane::{ControlPlane, DEFAULT_CLUSTER_ID, ManagedControlPlane};
 pub use header::{Header, HeaderMeta, NotRead};
 pub use input::{Input, NamedFile};
 pub use istio_config::{
-    Destination, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener, ServiceEntry,
+    Destination, EgressScope, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener, ServiceEntry,
     VirtualService, WorkloadEntry, WorkloadGroup,
 };
 pub use mesh::Mesh;
@@ -47,6 +47,8 @@ pub use remote_secret::{Credential, RemoteCluster, RemoteSecret, TokenSecret};
 pub use resource::Resource;
 pub use roots::{CaSecret, Roots};
 pub use service::{Ingress, Service, ServicePort, ServiceType};
-pub use traffic_policy::{DestinationRule, MtlsMode, PeerAuthentication, Subset, TlsMode};
+pub use traffic_policy::{
+    AuthorizationPolicy, DestinationRule, Distribution, LocalityLb, MtlsMode, PeerAuthentication, Subset, TlsMode,
+};
 pub use webhook::{InjectorWebhook, Injectors};
 pub use workload::{Container, Owner, Pod, Sidecar, Workload};

@@ -37,6 +37,10 @@ pub struct MeshConfig {
     pub outbound_mode: Option<String>,
     /// `enableAutoMtls`; true where it is left out.
     pub is_auto_mtls: bool,
+    /// `defaultServiceExportTo`: who sees services that say nothing of it; all when empty.
+    pub service_export_to: Vec<String>,
+    /// Whether `defaultVirtualServiceExportTo` or `defaultDestinationRuleExportTo` is set.
+    pub has_rule_exports: bool,
     /// The key `meshNetworks`, by network.
     pub networks: BTreeMap<String, MeshNetwork>,
 }
@@ -130,6 +134,12 @@ struct RawMeshConfig {
     #[serde(deserialize_with = "null_as_default")]
     outbound_traffic_policy: RawOutbound,
     enable_auto_mtls: Option<bool>,
+    #[serde(deserialize_with = "null_as_default")]
+    default_service_export_to: Vec<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    default_virtual_service_export_to: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "null_as_default")]
+    default_destination_rule_export_to: Vec<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -226,6 +236,9 @@ pub(crate) fn mesh_config(text: &str) -> Result<MeshConfig, String> {
         discovery_selectors: raw.discovery_selectors,
         outbound_mode: given(raw.outbound_traffic_policy.mode),
         is_auto_mtls: raw.enable_auto_mtls.unwrap_or(true),
+        service_export_to: raw.default_service_export_to,
+        has_rule_exports: !raw.default_virtual_service_export_to.is_empty()
+            || !raw.default_destination_rule_export_to.is_empty(),
         ..MeshConfig::default()
     })
 }

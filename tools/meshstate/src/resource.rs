@@ -43,6 +43,10 @@ pub enum Resource {
     WorkloadGroups,
     /// `PeerAuthentication`s.
     PeerAuthentications,
+    /// `AuthorizationPolicy`s.
+    AuthorizationPolicies,
+    /// `Sidecar`s.
+    Sidecars,
     /// The Gateway API's gateways.
     Gateways,
     /// `ControlPlaneRevision`s.
@@ -51,7 +55,7 @@ pub enum Resource {
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Namespaces,
         Self::Nodes,
         Self::Services,
@@ -72,6 +76,8 @@ impl Resource {
         Self::WorkloadEntries,
         Self::WorkloadGroups,
         Self::PeerAuthentications,
+        Self::AuthorizationPolicies,
+        Self::Sidecars,
         Self::Gateways,
         Self::ControlPlaneRevisions,
     ];
@@ -133,6 +139,10 @@ impl Resource {
             Self::PeerAuthentications => {
                 ("peerauthentications.security.istio.io", "PeerAuthentication")
             }
+            Self::AuthorizationPolicies => {
+                ("authorizationpolicies.security.istio.io", "AuthorizationPolicy")
+            }
+            Self::Sidecars => ("sidecars.networking.istio.io", "Sidecar"),
             Self::Gateways => ("gateways.gateway.networking.k8s.io", "Gateway"),
             Self::ControlPlaneRevisions => {
                 ("controlplanerevisions.mesh.cloud.google.com", "ControlPlaneRevision")

@@ -37,6 +37,10 @@ pub struct Service {
     pub traffic_distribution: Option<String>,
     /// `spec.externalName`.
     pub external_name: Option<String>,
+    /// `spec.internalTrafficPolicy` is `Local`: clients get endpoints of their own node alone.
+    pub is_node_local: bool,
+    /// `spec.publishNotReadyAddresses`.
+    pub publishes_not_ready: bool,
 }
 
 /// The type of a Service.
@@ -126,6 +130,9 @@ pub(crate) struct Spec {
     load_balancer_source_ranges: Vec<String>,
     traffic_distribution: Option<String>,
     external_name: Option<String>,
+    internal_traffic_policy: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    publish_not_ready_addresses: bool,
 }
 
 #[derive(Deserialize)]
@@ -195,6 +202,8 @@ pub(crate) fn read(raw: Object<Spec, Status>, pool: &mut Pool) -> Service {
         source_ranges: spec.load_balancer_source_ranges,
         traffic_distribution: spec.traffic_distribution,
         external_name: spec.external_name,
+        is_node_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
+        publishes_not_ready: spec.publish_not_ready_addresses,
         meta: pool.meta(metadata),
     }
 }

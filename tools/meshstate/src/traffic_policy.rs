@@ -22,15 +22,49 @@ pub struct DestinationRule {
     /// Whether `trafficPolicy`, or that of a port or subset, has `outlierDetection`: without it
     /// nothing fails over to another locality.
     pub has_outlier_detection: bool,
-    /// `trafficPolicy.loadBalancer.localityLbSetting.enabled`, where it is set; true when the
-    /// setting has anything else.
-    pub locality_lb: Option<bool>,
+    /// `trafficPolicy.loadBalancer.localityLbSetting`.
+    pub locality_lb: Option<LocalityLb>,
     /// `subsets[]`.
     pub subsets: Vec<Subset>,
     /// `exportTo`.
     pub export_to: Vec<String>,
     /// `workloadSelector.matchLabels`: the only clients that it is for.
     pub workload_selector: Option<Selector>,
+}
+
+/// How a rule balances over localities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalityLb {
+    /// `enabled`; true where it is left out.
+    pub is_enabled: bool,
+    /// `distribute`.
+    pub distribute: Vec<Distribution>,
+    /// Whether there is `failover` or `failoverPriority`.
+    pub has_failover: bool,
+}
+
+/// Where requests of a locality go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distribution {
+    /// REGION/ZONE/SUBZONE of the caller; `*` for any.
+    pub from: String,
+    /// Localities that get any.
+    pub to: Vec<String>,
+}
+
+/// An `AuthorizationPolicy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationPolicy {
+    /// Its name.
+    pub meta: Meta,
+    /// `spec.selector.matchLabels`; none for the whole namespace, or the mesh in the root one.
+    pub selector: Option<Selector>,
+    /// `spec.action`: `ALLOW` where it is left out.
+    pub action: String,
+    /// Whether it has any of `spec.rules`.
+    pub has_rules: bool,
+    /// Whether it is for a waypoint or gateway (`spec.targetRefs`), and so for no sidecar.
+    pub has_targets: bool,
 }
 
 /// A part of a host's endpoints.
@@ -128,10 +162,38 @@ struct LoadBalancer {
     locality_lb_setting: Option<Locality>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Locality {
-    #[serde(default)]
     enabled: Option<bool>,
+    #[serde(deserialize_with = "null_as_default")]
+    distribute: Vec<RawDistribution>,
+    #[serde(deserialize_with = "null_as_default")]
+    failover: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "null_as_default")]
+    failover_priority: Vec<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawDistribution {
+    from: String,
+    #[serde(deserialize_with = "null_as_default")]
+    to: BTreeMap<String, u32>,
+}
+
+impl Locality {
+    fn read(self) -> LocalityLb {
+        let distribution = |RawDistribution { from, to }| {
+            let to = to.into_iter().filter(|(_, weight)| *weight > 0).map(|(place, _)| place);
+            Distribution { from, to: to.collect() }
+        };
+        LocalityLb {
+            is_enabled: self.enabled.unwrap_or(true),
+            has_failover: !self.failover.is_empty() || !self.failover_priority.is_empty(),
+            distribute: self.distribute.into_iter().map(distribution).collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -196,7 +258,6 @@ pub(crate) fn destination_rule(raw: Object<RuleSpec>, pool: &mut Pool) -> Destin
     let policy = spec.traffic_policy;
     let of_port = |policy: &Policy| Some((policy.port.number, policy.tls.mode?));
     let of_subsets = spec.subsets.iter().any(|subset| subset.traffic_policy.detects_outliers());
-    let locality = policy.load_balancer.locality_lb_setting.as_ref();
     let subset = |raw: RawSubset| Subset {
         name: raw.name,
         labels: pool.labels(raw.labels),
@@ -206,7 +267,7 @@ pub(crate) fn destination_rule(raw: Object<RuleSpec>, pool: &mut Pool) -> Destin
         tls: policy.tls.mode,
         port_tls: policy.port_level_settings.iter().filter_map(of_port).collect(),
         has_outlier_detection: policy.detects_outliers() || of_subsets,
-        locality_lb: locality.map(|setting| setting.enabled.unwrap_or(true)),
+        locality_lb: policy.load_balancer.locality_lb_setting.map(Locality::read),
         subsets: spec.subsets.into_iter().map(subset).collect(),
         host: spec.host,
         export_to: spec.export_to,
@@ -224,5 +285,32 @@ pub(crate) fn peer_authentication(raw: Object<PeerSpec>, pool: &mut Pool) -> Pee
         mode: spec.mtls.known(),
         port_modes: ports.filter_map(|(port, mtls)| Some((port, mtls.known()?))).collect(),
         meta: pool.meta(metadata),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct AuthorizationSpec {
+    selector: Option<MatchLabels>,
+    action: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    rules: Vec<IgnoredAny>,
+    target_ref: Option<IgnoredAny>,
+    #[serde(deserialize_with = "null_as_default")]
+    target_refs: Vec<IgnoredAny>,
+}
+
+pub(crate) fn authorization_policy(
+    raw: Object<AuthorizationSpec>,
+    pool: &mut Pool,
+) -> AuthorizationPolicy {
+    let Object { metadata, spec, .. } = raw;
+    let selector = spec.selector.filter(|selector| !selector.match_labels.is_empty());
+    AuthorizationPolicy {
+        meta: pool.meta(metadata),
+        selector: selector.map(|selector| pool.labels(selector.match_labels)),
+        action: spec.action.unwrap_or_else(|| "ALLOW".to_owned()),
+        has_rules: !spec.rules.is_empty(),
+        has_targets: spec.target_ref.is_some() || !spec.target_refs.is_empty(),
     }
 }

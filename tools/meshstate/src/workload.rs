@@ -72,6 +72,8 @@ pub struct Container {
     pub name: Arc<str>,
     /// What it runs.
     pub image: Arc<str>,
+    /// The names of its ports, by which Services may select them.
+    pub ports: Vec<Arc<str>>,
 }
 
 /// The proxy of a pod: the container `istio-proxy`. A gateway's is its only container. What it
@@ -163,6 +165,14 @@ pub(crate) struct RawContainer {
     pub args: Vec<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     pub env: Vec<Variable>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    ports: Vec<RawPort>,
+}
+
+#[derive(Deserialize)]
+struct RawPort {
+    #[serde(default)]
+    name: Option<String>,
 }
 
 /// A variable of a container's environment.
@@ -221,6 +231,7 @@ impl PodSpec {
         let mut container = |raw: &RawContainer| Container {
             name: pool.text(&raw.name),
             image: pool.text(raw.image.as_deref().unwrap_or_default()),
+            ports: raw.ports.iter().filter_map(|port| Some(pool.text(port.name.as_ref()?))).collect(),
         };
         let all = self.init_containers.iter().chain(&self.containers).map(&mut container).collect();
         pool.containers(all)

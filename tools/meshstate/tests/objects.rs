@@ -351,7 +351,7 @@ fn traffic_policies() {
     let state = cluster(&[rule, peer, bare]);
     let [rule, bare] = &state.destination_rules[..] else { panic!() };
     assert_eq!(
-        (rule.host.as_str(), rule.tls, rule.locality_lb),
+        (rule.host.as_str(), rule.tls, rule.locality_lb.as_ref().map(|one| one.is_enabled)),
         ("db", Some(TlsMode::Disable), Some(true))
     );
     assert_eq!(rule.port_tls.iter().collect::<Vec<_>>(), [(&80, &TlsMode::IstioMutual)]);
@@ -361,7 +361,7 @@ fn traffic_policies() {
             && rule.workload_selector.is_some()
     );
     assert_eq!((rule.subsets[0].name.as_str(), rule.subsets[0].tls), ("v1", None));
-    assert_eq!((bare.tls, bare.locality_lb), (None, None));
+    assert_eq!((bare.tls, &bare.locality_lb), (None, &None));
     let peer = &state.peer_authentications[0];
     assert_eq!((peer.mode, peer.selector.is_some()), (None, true));
     let ports: Vec<_> = peer.port_modes.iter().map(|(&port, &mode)| (port, mode)).collect();

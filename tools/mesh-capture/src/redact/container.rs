@@ -1,6 +1,6 @@
-//! Containers: name and image; of istiod's and proxies', what Istio tells them.
+//! Containers: name, image and ports; of istiod's and proxies', what Istio tells them.
 
-use super::shape::Shape::{self, All, Fields};
+use super::shape::Shape::{self, All, Each, Fields};
 use meshcore::{Address, without_credentials};
 use serde_json::{Value, json};
 
@@ -48,7 +48,11 @@ const PREFIXES: [&str; 6] = ["AMBIENT_", "ENABLE_", "ISTIO_", "PILOT_", "RESOLVE
 /// Flags of istiod that tell of the mesh.
 const FLAGS: [&str; 2] = ["--clusterAliases", "--domain"];
 
-const OTHER: Shape = Fields(&[("image", All), ("name", All)]);
+const OTHER: Shape = Fields(&[
+    ("image", All),
+    ("name", All),
+    ("ports", Each(&Fields(&[("containerPort", All), ("name", All), ("protocol", All)]))),
+]);
 
 /// What is kept of a container.
 pub fn keep(mut container: Value) -> Option<Value> {

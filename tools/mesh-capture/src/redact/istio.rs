@@ -1,7 +1,7 @@
 //! What is kept of Istio's and the Gateway API's objects: what decides where traffic goes and how
 //! it is encrypted. Their texts are free, and paths of keys have been seen to hold the keys.
 
-use super::shape::Shape::{self, All, Each, Fields, With};
+use super::shape::Shape::{self, All, Each, Fields, There, With};
 use super::{METADATA, STATUS_CONDITIONS, metadata};
 use meshstate::Resource;
 
@@ -15,6 +15,8 @@ pub fn shape_of(resource: Resource) -> Option<Shape> {
         Resource::WorkloadEntries => WORKLOAD_ENTRY,
         Resource::WorkloadGroups => WORKLOAD_GROUP,
         Resource::PeerAuthentications => PEER_AUTHENTICATION,
+        Resource::AuthorizationPolicies => AUTHORIZATION_POLICY,
+        Resource::Sidecars => SIDECAR,
         Resource::Gateways => GATEWAY,
         Resource::ControlPlaneRevisions => CONTROL_PLANE_REVISION,
         _ => return None,
@@ -45,9 +47,13 @@ const ISTIO_GATEWAY: Shape = Fields(&[
     ("spec", Fields(&[("selector", All), ("servers", Each(&ISTIO_SERVER))])),
 ]);
 
-/// Routes without the headers that they set or match.
+/// Routes without the headers that they set or match; of what is no route only that it is there.
 const ROUTES: Shape = Each(&Fields(&[
+    ("delegate", There),
+    ("directResponse", There),
+    ("fault", There),
     ("name", All),
+    ("redirect", There),
     (
         "route",
         Each(&Fields(&[
@@ -163,6 +169,32 @@ const PEER_AUTHENTICATION: Shape = Fields(&[
             ("mtls", Fields(&[("mode", All)])),
             ("portLevelMtls", All),
             ("selector", Fields(&[("matchLabels", All)])),
+        ]),
+    ),
+]);
+
+/// Without the hosts, paths and claims of its rules: only how many there are.
+const AUTHORIZATION_POLICY: Shape = Fields(&[
+    ("metadata", METADATA),
+    (
+        "spec",
+        Fields(&[
+            ("action", All),
+            ("rules", Each(&There)),
+            ("selector", Fields(&[("matchLabels", All)])),
+            ("targetRef", There),
+            ("targetRefs", Each(&There)),
+        ]),
+    ),
+]);
+
+const SIDECAR: Shape = Fields(&[
+    ("metadata", METADATA),
+    (
+        "spec",
+        Fields(&[
+            ("egress", Each(&Fields(&[("hosts", All), ("port", All)]))),
+            ("workloadSelector", Fields(&[("labels", All)])),
         ]),
     ),
 ]);

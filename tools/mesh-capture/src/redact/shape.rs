@@ -12,6 +12,8 @@ pub enum Shape {
     Fields(&'static [(&'static str, Shape)]),
     /// A part of each item of a list.
     Each(&'static Shape),
+    /// That there is an object, and nothing of it.
+    There,
     /// What a function makes of it.
     With(fn(Value) -> Option<Value>),
 }
@@ -36,8 +38,9 @@ impl Shape {
             (Self::Each(shape), Value::Array(items)) => {
                 Some(items.into_iter().filter_map(|item| shape.keep(item)).collect())
             }
+            (Self::There, Value::Object(_)) => Some(Value::Object(Map::new())),
             (Self::With(keep), value) => keep(value),
-            (Self::Fields(_) | Self::Each(_), _) => None,
+            (Self::Fields(_) | Self::Each(_) | Self::There, _) => None,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Gateway {
     pub has_node_addresses: bool,
     /// The port for other networks: 15443 or the one that a label names; or 15008, of ambient.
     pub port: Option<u16>,
+    /// The port of its pods behind that one; none where it is named.
+    pub target: Option<u16>,
     /// What says that something speaks HTTP in front of it.
     pub http_balancer: Option<String>,
     /// Its pods; none where pods were not read.
@@ -86,6 +88,7 @@ impl Gateway {
     fn of(state: &ClusterState, service: &Service) -> Self {
         let found = addresses(service, &state.nodes);
         let hbone = || service.ports.iter().find(|port| port.port == 15008);
+        let port = service.gateway_port().or_else(hbone);
         let knows_pods = state.knows(meshstate::Resource::Pods);
         Self {
             namespace: service.meta.namespace.to_string(),
@@ -95,7 +98,11 @@ impl Gateway {
             no_address: found.as_ref().err().cloned(),
             addresses: found.unwrap_or_default(),
             has_node_addresses: state.nodes.iter().any(|node| !node.external_addresses.is_empty()),
-            port: service.gateway_port().or_else(hbone).map(|port| port.port),
+            port: port.map(|port| port.port),
+            target: port.and_then(|port| match &port.target {
+                Some(target) => target.parse().ok(),
+                None => Some(port.port),
+            }),
             http_balancer: http_balancer(service),
             pods: knows_pods.then(|| Pods::of(state.pods_of(service))),
             selector: service.selector.as_deref().cloned().unwrap_or_default(),

@@ -5,12 +5,12 @@ use meshcore::finding::Severity::{Error, Warning};
 
 pub const LABEL: Check = Check {
     code: "MESH0601",
-    severity: Error,
+    severity: Warning,
     title: "a network label that contradicts what proxies are told",
     meaning: "The label topology.istio.io/network of istiod's namespace and the injector's \
-        global.network differ. istiod places the cluster's endpoints in the one, and its proxies \
-        in the other: endpoints of its own cluster are replaced by gateways, or remote ones are \
-        called at addresses that lead nowhere.",
+        global.network differ. Pods with a sidecar carry the injector's network, so that traffic \
+        to them is right; what nobody labelled (pods without a sidecar, machines, older pods) is \
+        placed in the namespace's network, and called at addresses that lead nowhere.",
     remedy: "Make the label what proxies are told; what proxies are told changes with an installation \
         and a restart only.",
     source: "istio/istio issues 30376, 39712, 49412 and 58538",
@@ -59,5 +59,16 @@ pub const UNKNOWN_CLUSTER: Check = Check {
     source: "Istio, analyzer message IST0126",
 };
 
+pub const PODS: Check = Check {
+    code: "MESH0606",
+    severity: Error,
+    title: "pods that are taken to be in another network than their cluster",
+    meaning: "Only --why says so: by their label topology.istio.io/network, or that of the caller's \
+        pods, istiod takes both to be in one network or the pods to be in one without a gateway. \
+        It gives their own addresses, which are not reached from the caller's cluster.",
+    remedy: "Correct or remove the label in the pods' template, and restart them.",
+    source: "istiod's own code (pilot/pkg/xds/endpoints, Istio 1.31)",
+};
+
 /// All of them.
-pub const ALL: &[Check] = &[LABEL, MISSING, NO_ROUTE, UNJOINED, UNKNOWN_CLUSTER];
+pub const ALL: &[Check] = &[LABEL, MISSING, NO_ROUTE, UNJOINED, UNKNOWN_CLUSTER, PODS];

@@ -90,6 +90,49 @@ pub const KEPT_BACK: Check = Check {
     source: "Istio, MeshConfig.serviceSettings; annotation networking.istio.io/exportTo",
 };
 
+pub const LED_AWAY: Check = Check {
+    code: "MESH0729",
+    severity: Error,
+    title: "a route that leads elsewhere",
+    meaning: "Only --why says so: a VirtualService in the caller's cluster routes the requests to \
+        another host, or to a subset of which the other cluster has no pod. Between networks the \
+        subset has to be known in the called cluster, too: its gateway lets through only what a \
+        DestinationRule there names.",
+    remedy: "Correct the route, or give both clusters the same DestinationRule.",
+    source: "istiod's own code (pilot/pkg/networking/core, Istio 1.31)",
+};
+
+pub const OWN_PODS: Check = Check {
+    code: "MESH0730",
+    severity: Error,
+    title: "a headless service whose name leads to its own cluster",
+    meaning: "Only --why says so: the service has no address in the caller's cluster, so its name \
+        resolves to the pods of that cluster alone, and proxies send requests to just these.",
+    remedy: "Give the service an address, or let proxies answer DNS (ISTIO_META_DNS_CAPTURE).",
+    source: "istiod's own code (pilot/pkg/networking/core, Istio 1.31)",
+};
+
+pub const DENIED: Check = Check {
+    code: "MESH0731",
+    severity: Error,
+    title: "a service that lets nobody in",
+    meaning: "Only --why says so: an AuthorizationPolicy for the service's pods allows and has no \
+        rule, so that nobody is allowed.",
+    remedy: "Give it the rules that are meant, or remove it.",
+    source: "Istio, AuthorizationPolicy",
+};
+
 /// All of them.
-pub const ALL: &[Check] =
-    &[DIFFERS, UNKNOWN_NAME, STAYS_LOCAL, STATEFUL, PLAIN_TEXT, NOT_THERE, NO_ENDPOINTS, KEPT_BACK];
+pub const ALL: &[Check] = &[
+    DIFFERS,
+    UNKNOWN_NAME,
+    STAYS_LOCAL,
+    STATEFUL,
+    PLAIN_TEXT,
+    NOT_THERE,
+    NO_ENDPOINTS,
+    KEPT_BACK,
+    LED_AWAY,
+    OWN_PODS,
+    DENIED,
+];

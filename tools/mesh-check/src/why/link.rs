@@ -1,9 +1,10 @@
 //! The links of the chain.
 
-use crate::command::{piped, then};
+use crate::command::piped;
 use crate::member::{Member, Mesh};
 use crate::services;
 use crate::table::{self, Check, services as check};
+use crate::why::way::Others;
 use crate::why::{Name, Question};
 use meshcore::finding::{Finding, Severity};
 use meshstate::Resource;
@@ -46,22 +47,28 @@ pub struct Link {
 
 /// Two clusters, a service, and what is wrong with them.
 pub struct Pair<'a> {
-    from: &'a Member,
-    to: &'a Member,
-    service: &'a Name,
-    client: &'a str,
+    pub(super) from: &'a Member,
+    pub(super) to: &'a Member,
+    pub(super) service: &'a Name,
+    pub(super) client: &'a str,
+    pub(super) others: Others,
     findings: &'a [Finding],
 }
 
 impl<'a> Pair<'a> {
     /// The first member calls the second.
-    pub fn new(mesh: &'a Mesh, question: &'a Question, findings: &'a [Finding]) -> Self {
-        let service = &question.service;
+    pub fn new(
+        mesh: &'a Mesh,
+        question: &'a Question,
+        findings: &'a [Finding],
+        others: Others,
+    ) -> Self {
         Self {
             from: &mesh.members[0],
             to: &mesh.members[1],
-            service,
-            client: question.client.as_deref().unwrap_or(&service.namespace),
+            service: &question.service,
+            client: question.client(),
+            others,
             findings,
         }
     }
@@ -75,15 +82,18 @@ impl<'a> Pair<'a> {
             self.trust(),
             self.service(),
             self.name(),
+            self.visibility(),
+            self.route(),
             self.way(),
             self.encryption(),
+            self.authorization(),
             self.client(),
             self.locality(),
         ]
     }
 
     /// The first error of a family, of these members, that is one of those meant.
-    fn error(
+    pub(super) fn error(
         &self,
         family: &[Check],
         members: &[&Member],
@@ -99,7 +109,7 @@ impl<'a> Pair<'a> {
     }
 
     /// A link that holds unless something breaks it, or nobody knows.
-    fn link(name: &'static str, text: String, is_known: bool, finding: Option<Finding>) -> Link {
+    pub(super) fn link(name: &'static str, text: String, is_known: bool, finding: Option<Finding>) -> Link {
         let answer = match (&finding, is_known) {
             (Some(_), _) => Answer::No,
             (None, true) => Answer::Yes,
@@ -108,7 +118,7 @@ impl<'a> Pair<'a> {
         Link { name, answer, text, finding }
     }
 
-    fn both(&self) -> [&'a Member; 2] {
+    pub(super) fn both(&self) -> [&'a Member; 2] {
         [self.from, self.to]
     }
 
@@ -165,7 +175,7 @@ impl<'a> Pair<'a> {
         Self::link("trust", text, self.both().iter().all(|member| knows(member)), finding)
     }
 
-    fn finding(&self, member: &Member, check: &Check, text: &str, fix: String) -> Finding {
+    pub(super) fn finding(&self, member: &Member, check: &Check, text: &str, fix: String) -> Finding {
         let object = self.service.object();
         let evidence = json!({"service": object});
         member.finding(check, Some(("Service", &object)), text, evidence, fix)
@@ -175,10 +185,11 @@ impl<'a> Pair<'a> {
         let to = self.to;
         let object = self.service.object();
         let Name { namespace, name } = self.service;
-        let text = format!("service {object} of {} has ready pods, for others, too", to.name());
+        let text = format!("service {object} of {} has ready pods", to.name());
         let link = |is_known, finding| Self::link("service", text.clone(), is_known, finding);
         let broken = |finding| link(true, Some(finding));
-        let Some(asked) = &to.bulk.asked else {
+        let asked = &to.bulk.asked;
+        if asked.service.is_none() {
             if !to.state.knows(Resource::Services) {
                 return link(false, None);
             }
@@ -190,105 +201,16 @@ impl<'a> Pair<'a> {
                 None => to.way.kubectl(["get", "services", "-n", namespace]),
             };
             return broken(self.finding(to, &check::NOT_THERE, &text, fix));
-        };
-        if asked.pods.is_some_and(|(_, ready)| ready == 0) {
-            let text = format!("service {object} has no pod that is ready");
+        }
+        if asked.pods.is_some() && asked.ready().next().is_none() {
+            let text = format!("service {object} has no pods that are ready");
             let words = ["get", "pods", "-n", namespace, "-o", "wide"];
             return broken(self.finding(to, &check::NO_ENDPOINTS, &text, to.way.kubectl(words)));
         }
-        if let Some(export) = asked.export_to.as_ref().filter(|e| !e.contains('*')) {
-            let is_seen = export.split(',').any(|one| match one.trim() {
-                "." => self.client == namespace,
-                other => other == self.client,
-            });
-            if !is_seen {
-                let text = format!("service {object} is exported to {export} alone");
-                let annotation = "networking.istio.io/exportTo-";
-                let words = ["annotate", "service", name, "-n", namespace, annotation];
-                return broken(self.finding(to, &check::KEPT_BACK, &text, to.way.kubectl(words)));
-            }
-        }
-        let local = self
-            .both()
-            .into_iter()
-            .find(|member| services::is_cluster_local(member.mesh_config(), namespace, name));
-        if let Some(member) = local {
-            let text = format!("its mesh config keeps service {object} within each cluster");
-            let map = member
-                .mesh_config()
-                .map_or("istio", |config| config.object.rsplit('/').next().unwrap_or_default());
-            let words = ["edit", "configmap", map, "-n", member.istio_namespace()];
-            let fix = member.way.kubectl(words);
-            return broken(self.finding(member, &check::KEPT_BACK, &text, fix));
+        if let Some((text, fix)) = self.ports().filter(|_| asked.pods.is_some()) {
+            return broken(self.finding(to, &check::DIFFERS, &text, fix));
         }
         link(asked.pods.is_some(), None)
-    }
-
-    fn name(&self) -> Link {
-        let from = self.from;
-        let Name { namespace, name } = self.service;
-        let text = format!("the name {name}.{namespace} resolves in {}", from.name());
-        let is_known = from.state.knows(Resource::Services);
-        let resolves = from.bulk.service(namespace, name).is_some() || services::answers_dns(from);
-        let definition = self.to.bulk.service(namespace, name);
-        let finding = definition.filter(|_| is_known && !resolves).map(|definition| {
-            let text =
-                format!("it has no service {namespace}/{name}, so its name does not resolve");
-            let apply =
-                piped(&services::manifest((namespace, name), definition), &from.way.apply());
-            let is_new = from.state.namespace(namespace).is_none();
-            let make = is_new.then(|| from.way.kubectl(["create", "namespace", namespace]));
-            self.finding(from, &check::UNKNOWN_NAME, &text, then(make.into_iter().chain([apply])))
-        });
-        Self::link("name", text, is_known && resolves, finding)
-    }
-
-    fn way(&self) -> Link {
-        let (from, to) = (self.from, self.to);
-        let networks = self.error(table::networks::ALL, &self.both(), |_| true);
-        if from.network() == to.network() {
-            let network = to.network().unwrap_or("no named network");
-            let text = format!("both are in {network}, and pods reach each other");
-            let finding = networks
-                .or_else(|| self.error(table::ranges::ALL, &self.both(), |_| true))
-                .or_else(|| self.error(table::firewalls::ALL, &[to], |_| true));
-            let sites = [from, to].map(crate::networks::site);
-            let route = meshcore::route::between(&sites[0], &sites[1]);
-            let is_known = route.is_ok_and(|route| route == meshcore::route::Route::Known);
-            return Self::link("network", text, is_known, finding);
-        }
-        let text = format!(
-            "a gateway leads from {} into {} of {}",
-            from.network().unwrap_or("no named network"),
-            to.network().unwrap_or("no named network"),
-            to.name()
-        );
-        let finding = networks.or_else(|| self.error(table::gateways::ALL, &[to], |_| true));
-        let is_known = to
-            .bulk
-            .gateways
-            .iter()
-            .any(|gateway| !gateway.addresses.is_empty() && gateway.pods.is_some());
-        Self::link("gateway", text, is_known, finding)
-    }
-
-    fn encryption(&self) -> Link {
-        let text = format!("no rule switches mutual TLS off for {}", self.service.object());
-        let Name { namespace, name } = self.service;
-        let is_meant = |finding: &Finding| {
-            if finding.code != check::PLAIN_TEXT.code {
-                return false;
-            }
-            let Some(host) = finding.evidence["host"].as_str() else { return true };
-            let service = crate::traffic::service_of(host, namespace);
-            service.is_none_or(|found| found == (namespace.clone(), name.clone()))
-        };
-        let knows = |member: &Member| {
-            member.state.knows(Resource::DestinationRules)
-                && member.state.knows(Resource::PeerAuthentications)
-        };
-        let finding = self.error(table::services::ALL, &self.both(), is_meant);
-        Self::link("encryption", text, self.both().iter().all(|member| knows(member)), finding)
     }
 
     fn client(&self) -> Link {
@@ -302,23 +224,5 @@ impl<'a> Pair<'a> {
         });
         let finding = finding.or_else(|| without.filter(|_| !has_sidecars).cloned());
         Self::link("client", text, has_sidecars, finding)
-    }
-
-    fn locality(&self) -> Link {
-        let text =
-            format!("nothing keeps requests for {} in their locality", self.service.object());
-        let Name { namespace, name } = self.service;
-        let is_it = |finding: &&Finding| {
-            let host = finding.evidence["host"].as_str().unwrap_or_default();
-            finding.code == check::STAYS_LOCAL.code
-                && finding.evidence["cluster"] == json!(self.from.name())
-                && crate::traffic::service_of(host, namespace)
-                    == Some((namespace.clone(), name.clone()))
-        };
-        let own = self.from.bulk.asked.as_ref().and_then(|asked| asked.pods);
-        let has_own = own.is_some_and(|(_, ready)| ready > 0);
-        let finding = self.findings.iter().find(is_it).filter(|_| has_own).cloned();
-        let is_known = self.from.state.knows(Resource::DestinationRules);
-        Self::link("locality", text, is_known, finding)
     }
 }

@@ -1,13 +1,14 @@
 //! From the API's objects.
 
 use super::{
-    Destination, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener, ServiceEntry,
+    Destination, EgressScope, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener, ServiceEntry,
     VirtualService, WorkloadEntry, WorkloadGroup,
 };
 use crate::object::{NETWORK, Object, Pool};
 use meshcore::input::null_as_default;
 use meshcore::selector::Labels;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
 
 /// By which group an entry registered itself (Istio 1.8 and later).
@@ -133,10 +134,14 @@ pub(crate) struct VirtualServiceSpec {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Route {
     #[serde(deserialize_with = "null_as_default")]
     route: Vec<To>,
+    redirect: Option<IgnoredAny>,
+    direct_response: Option<IgnoredAny>,
+    delegate: Option<IgnoredAny>,
+    fault: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -151,21 +156,57 @@ struct To {
 struct RawDestination {
     host: String,
     subset: Option<String>,
+    port: Option<IgnoredAny>,
+}
+
+impl Route {
+    fn is_plain(&self) -> bool {
+        let more = [&self.redirect, &self.direct_response, &self.delegate, &self.fault];
+        more.iter().all(|one| one.is_none())
+            && self.route.iter().all(|to| to.destination.port.is_none())
+    }
 }
 
 pub(crate) fn virtual_service(raw: Object<VirtualServiceSpec>, pool: &mut Pool) -> VirtualService {
     let Object { metadata, spec, .. } = raw;
-    let routes = spec.http.into_iter().chain(spec.tls).chain(spec.tcp);
-    let destinations: BTreeSet<Destination> = routes
-        .flat_map(|route| route.route)
-        .map(|To { destination: RawDestination { host, subset } }| Destination { host, subset })
-        .collect();
+    let routes: Vec<Route> = spec.http.into_iter().chain(spec.tls).chain(spec.tcp).collect();
+    let is_plain = routes.iter().all(Route::is_plain);
+    let to = routes.into_iter().flat_map(|route| route.route).map(|to| to.destination);
+    let destinations: BTreeSet<Destination> =
+        to.map(|to| Destination { host: to.host, subset: to.subset }).collect();
     VirtualService {
         meta: pool.meta(metadata),
         hosts: spec.hosts,
         gateways: spec.gateways,
         destinations: destinations.into_iter().collect(),
         export_to: spec.export_to,
+        is_plain,
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct SidecarSpec {
+    workload_selector: Option<WorkloadSelector>,
+    #[serde(deserialize_with = "null_as_default")]
+    egress: Vec<Egress>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Egress {
+    port: Option<IgnoredAny>,
+    #[serde(deserialize_with = "null_as_default")]
+    hosts: Vec<String>,
+}
+
+pub(crate) fn egress_scope(raw: Object<SidecarSpec>, pool: &mut Pool) -> EgressScope {
+    let Object { metadata, spec, .. } = raw;
+    EgressScope {
+        meta: pool.meta(metadata),
+        workload_selector: spec.workload_selector.map(|selector| pool.labels(selector.labels)),
+        has_ports: spec.egress.iter().any(|one| one.port.is_some()),
+        hosts: spec.egress.into_iter().flat_map(|one| one.hosts).collect(),
     }
 }
 

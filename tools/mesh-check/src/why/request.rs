@@ -1,0 +1,367 @@
+//! What the caller's istiod makes of a request: whether its proxies see the service, and where
+//! their routes lead.
+
+use super::link::{Answer, Link, Pair};
+use crate::command::{piped, then};
+use crate::services;
+use crate::table::services as check;
+use meshcore::selector::Labels;
+use meshstate::{DestinationRule, EgressScope, Resource, Subset, VirtualService};
+use std::collections::BTreeSet;
+
+/// Whether a namespace is among those that a list of `exportTo` names; an empty one names all.
+pub fn is_exported(to: &[String], own: &str, namespace: &str) -> bool {
+    to.is_empty()
+        || to.iter().any(|one| match one.trim() {
+            "*" => true,
+            "." => own == namespace,
+            other => other == namespace,
+        })
+}
+
+/// Whether a host of a rule means the host of a service; short names are completed with the
+/// rule's namespace. `helloworld.sample` is not completed.
+pub fn means(pattern: &str, namespace: &str, host: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        Some(suffix) => host.ends_with(suffix),
+        None if pattern.contains('.') => pattern == host,
+        None => format!("{pattern}.{namespace}.svc.cluster.local") == host,
+    }
+}
+
+impl Pair<'_> {
+    /// The full name of the service.
+    pub(super) fn host(&self) -> String {
+        format!("{}.{}.svc.cluster.local", self.service.name, self.service.namespace)
+    }
+
+    /// Who sees the service in a cluster: `exportTo` of its annotation, or else of the mesh config.
+    fn exports(&self, member: &crate::member::Member) -> Vec<String> {
+        let service = member.bulk.asked.service.as_ref();
+        let annotation = service.and_then(|it| it.meta.annotation("networking.istio.io/exportTo"));
+        match (annotation, member.mesh_config()) {
+            (Some(list), _) => list.split(',').map(|one| one.trim().to_owned()).collect(),
+            (None, Some(config)) => config.service_export_to.clone(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Whether a cluster's istiod shows the service to a namespace; if not, what says so.
+    pub(super) fn hidden_from(
+        &self,
+        member: &crate::member::Member,
+        namespace: &str,
+    ) -> Option<(String, String)> {
+        let object = self.service.object();
+        let exports = self.exports(member);
+        if !is_exported(&exports, &self.service.namespace, namespace) {
+            let text = format!(
+                "service {object} is exported to {}, and not to namespace {namespace}",
+                exports.join(", ")
+            );
+            let annotation = "networking.istio.io/exportTo-";
+            let words = ["annotate", "service", &self.service.name, "-n", &self.service.namespace, annotation];
+            return Some((text, member.way.kubectl(words)));
+        }
+        let config = member.mesh_config()?;
+        let selectors = &config.discovery_selectors;
+        for name in [&*self.service.namespace, namespace] {
+            let none = Labels::new();
+            let labels = member.state.namespace(name).map_or(&none, |found| &*found.meta.labels);
+            if !selectors.is_empty() && !selectors.iter().any(|one| one.matches(labels)) {
+                let text = format!("its discoverySelectors leave out namespace {name}");
+                return Some((text, self.edit_config(member)));
+            }
+        }
+        None
+    }
+
+    /// Opens the mesh config.
+    fn edit_config(&self, member: &crate::member::Member) -> String {
+        let object = member.mesh_config().map_or("istio", |config| {
+            config.object.rsplit('/').next().unwrap_or_default()
+        });
+        member.way.kubectl(["edit", "configmap", object, "-n", member.istio_namespace()])
+    }
+
+    /// Whether the caller's proxies are told of the service in the other cluster.
+    pub(super) fn visibility(&self) -> Link {
+        let from = self.from;
+        let object = self.service.object();
+        let text = format!("proxies of namespace {} in {} see service {object}", self.client, from.name());
+        let link = |answer, finding| Link { name: "visibility", answer, text: text.clone(), finding };
+        let broken = |member: &crate::member::Member, text: &str, fix: String| {
+            link(Answer::No, Some(self.finding(member, &check::KEPT_BACK, text, fix)))
+        };
+        // istiod takes the service from its own cluster, and from another where it has none.
+        let has_own = from.bulk.asked.service.is_some();
+        let owner = if has_own { from } else { self.to };
+        if let Some((text, fix)) = self.hidden_from(owner, self.client) {
+            return broken(owner, &text, fix);
+        }
+        if !has_own && let Some((text, fix)) = self.hidden_from(from, self.client) {
+            return broken(from, &text, fix);
+        }
+        let Self { service, .. } = self;
+        if services::is_cluster_local(from.mesh_config(), &service.namespace, &service.name) {
+            let text = format!("its mesh config keeps service {object} within each cluster");
+            return broken(from, &text, self.edit_config(from));
+        }
+        if !from.state.knows(Resource::Sidecars) || from.mesh_config().is_none() {
+            return link(Answer::Unknown, None);
+        }
+        let scopes = self.scopes();
+        let hides = |scope: &&EgressScope| !self.shows(scope);
+        if let Some(scope) = scopes.iter().flatten().copied().find(hides) {
+            let name = scope.meta.object();
+            if !scopes.iter().all(|scope| scope.as_ref().is_some_and(|scope| !self.shows(scope))) {
+                return link(Answer::Unknown, None);
+            }
+            let text = format!("Sidecar {name} does not let namespace {} see service {object}", self.client);
+            let words = ["edit", "sidecar", &scope.meta.name, "-n", &scope.meta.namespace];
+            return broken(from, &text, from.way.kubectl(words));
+        }
+        let is_certain = scopes.iter().flatten().all(|scope| !scope.has_ports);
+        link(if is_certain { Answer::Yes } else { Answer::Unknown }, None)
+    }
+
+    /// The `Sidecar` of each caller: its own, its namespace's, or the mesh's.
+    fn scopes(&self) -> Vec<Option<&EgressScope>> {
+        let all = &self.from.state.egress_scopes;
+        let of = |namespace: &str, labels: Option<&Labels>| {
+            let in_it = |scope: &&EgressScope| *scope.meta.namespace == *namespace;
+            let own = all.iter().filter(in_it).find(|scope| {
+                let selector = scope.workload_selector.as_ref();
+                selector.is_some_and(|selector| labels.is_some_and(|labels| selects(selector, labels)))
+            });
+            own.or_else(|| all.iter().filter(in_it).find(|scope| scope.workload_selector.is_none()))
+        };
+        let for_one = |labels: Option<&Labels>| {
+            of(self.client, labels).or_else(|| of(self.from.istio_namespace(), None))
+        };
+        let callers = &self.from.bulk.asked.callers;
+        if callers.is_empty() {
+            return vec![for_one(None)];
+        }
+        callers.iter().map(|pod| for_one(Some(&pod.meta.labels))).collect()
+    }
+
+    fn shows(&self, scope: &EgressScope) -> bool {
+        let host = self.host();
+        scope.hosts.is_empty()
+            || scope.hosts.iter().any(|one| {
+                let (namespace, pattern) = one.split_once('/').unwrap_or(("*", one));
+                let is_in = match namespace {
+                    "*" => true,
+                    "." => *scope.meta.namespace == *self.service.namespace,
+                    other => other == self.service.namespace,
+                };
+                is_in && means(pattern, "", &host)
+            })
+    }
+
+    /// The rules for the service that the caller's proxies follow: those of the first namespace that
+    /// has any, of the client, of the service, of Istio. `None` where rules are for some clients only.
+    pub(super) fn rules(&self) -> Option<Vec<&DestinationRule>> {
+        let host = self.host();
+        let member = self.from;
+        for namespace in [self.client, &self.service.namespace, member.istio_namespace()] {
+            let mut found: Vec<&DestinationRule> = member
+                .state
+                .destination_rules
+                .iter()
+                .filter(|rule| *rule.meta.namespace == *namespace)
+                .filter(|rule| means(&rule.host, &rule.meta.namespace, &host))
+                .filter(|rule| is_exported(&rule.export_to, namespace, self.client))
+                .collect();
+            if found.iter().any(|rule| rule.workload_selector.is_some()) {
+                return None;
+            }
+            // The most specific host counts.
+            let longest = found.iter().map(|rule| rank(&rule.host)).max();
+            found.retain(|rule| Some(rank(&rule.host)) == longest);
+            if !found.is_empty() {
+                return Some(found);
+            }
+        }
+        Some(Vec::new())
+    }
+
+    /// Whether the caller's routes lead to pods in the other cluster.
+    pub(super) fn route(&self) -> Link {
+        let from = self.from;
+        let object = self.service.object();
+        let text = format!("routes in {} lead requests for {object} to pods in {}", from.name(), self.to.name());
+        let link = |answer, finding| Link { name: "routes", answer, text: text.clone(), finding };
+        let routes = self.routes();
+        let config = from.mesh_config();
+        if !from.state.knows(Resource::VirtualServices) {
+            return link(Answer::Unknown, None);
+        }
+        let Some(first) = routes.first() else { return link(Answer::Yes, None) };
+        if config.is_none_or(|config| config.has_rule_exports) || routes.iter().any(|one| !one.is_plain) {
+            return link(Answer::Unknown, None);
+        }
+        let mut outcomes = BTreeSet::new();
+        let mut reason = None;
+        for one in &routes {
+            for to in &one.destinations {
+                let blocked = self.blocked(one, &to.host, to.subset.as_deref());
+                outcomes.insert(blocked.is_none());
+                reason = reason.or(blocked);
+            }
+        }
+        match (outcomes.len(), reason) {
+            (1, None) => link(Answer::Yes, None),
+            (1, Some(reason)) => {
+                let text = format!("VirtualService {} {reason}", first.meta.object());
+                let words = ["edit", "virtualservice", &first.meta.name, "-n", &first.meta.namespace];
+                let finding = self.finding(from, &check::LED_AWAY, &text, from.way.kubectl(words));
+                link(Answer::No, Some(finding))
+            }
+            // Some requests may get there: which ones, the routes' conditions say.
+            _ => link(Answer::Unknown, None),
+        }
+    }
+
+    fn routes(&self) -> Vec<&VirtualService> {
+        let host = self.host();
+        let short = format!("{}.{}", self.service.name, self.service.namespace);
+        let routes = self.from.bulk.asked.routes.iter();
+        routes
+            .filter(|one| one.gateways.is_empty() || one.gateways.iter().any(|one| one == "mesh"))
+            .filter(|one| is_exported(&one.export_to, &one.meta.namespace, self.client))
+            .filter(|one| {
+                one.hosts.iter().any(|pattern| {
+                    means(pattern, &one.meta.namespace, &host) || pattern.starts_with(&short)
+                })
+            })
+            .collect()
+    }
+
+    /// Why a destination has no pod in the other cluster.
+    fn blocked(&self, route: &VirtualService, host: &str, subset: Option<&str>) -> Option<String> {
+        if !means(host, &route.meta.namespace, &self.host()) {
+            return Some(format!("routes to {host}"));
+        }
+        let name = subset?;
+        let is_it = |one: &&Subset| one.name == name;
+        let own = self.rules().into_iter().flatten().flat_map(|rule| &rule.subsets).find(is_it);
+        let Some(own) = own else {
+            return Some(format!("routes to subset {name}, which no DestinationRule has"));
+        };
+        let has = |subset: &Subset| {
+            self.to.bulk.asked.ready().any(|pod| selects(&subset.labels, &pod.meta.labels))
+        };
+        if !has(own) {
+            return Some(format!("routes to subset {name}, of which {} has no pod", self.to.name()));
+        }
+        if self.is_direct() == Some(true) {
+            return None;
+        }
+        // The gateway's istiod knows its own rules only.
+        let host = self.host();
+        let rules = self.to.state.destination_rules.iter();
+        let theirs = rules
+            .filter(|rule| means(&rule.host, &rule.meta.namespace, &host))
+            .flat_map(|rule| &rule.subsets)
+            .find(is_it);
+        match theirs {
+            Some(theirs) if has(theirs) => None,
+            _ => Some(format!(
+                "routes to subset {name}, which no DestinationRule in {} has, and so its gateway lets \
+                 no such request through",
+                self.to.name()
+            )),
+        }
+    }
+
+    /// Whether the two clusters mean the same by the ports of the service.
+    pub(super) fn ports(&self) -> Option<(String, String)> {
+        let (from, to) = (self.from, self.to);
+        let Some(wanted) = &from.bulk.asked.service else { return None };
+        let offered = to.bulk.asked.service.as_ref()?;
+        let fits = |port: &&meshstate::ServicePort| {
+            offered.ports.iter().any(|other| {
+                let is_named = |name: &str| {
+                    to.bulk.asked.ready().any(|pod| {
+                        pod.containers.iter().any(|one| one.ports.iter().any(|port| &**port == name))
+                    })
+                };
+                let leads = other.target.as_deref().is_none_or(|to| {
+                    to.parse::<u16>().is_ok() || is_named(to)
+                });
+                other.name == port.name
+                    && leads
+                    // The gateway knows ports by the numbers of its own cluster.
+                    && (other.port == port.port || self.is_direct() == Some(true))
+            })
+        };
+        if wanted.ports.iter().any(|port| fits(&port)) {
+            return None;
+        }
+        let key = (&*self.service.namespace, &*self.service.name);
+        let definitions = (from.bulk.service(key.0, key.1)?, to.bulk.service(key.0, key.1)?);
+        let text = format!(
+            "service {} has no port there that leads to a pod and has name and number of one of {}",
+            self.service.object(),
+            from.name()
+        );
+        let fix = if definitions.0 == definitions.1 {
+            let words = ["get", "pods", "-n", key.0, "-o", "yaml"];
+            to.way.kubectl(words)
+        } else {
+            services::align(to, key, definitions.1, definitions.0)
+        };
+        Some((text, fix))
+    }
+
+    /// Whether the name leads to the proxy.
+    pub(super) fn name(&self) -> Link {
+        let from = self.from;
+        let super::Name { namespace, name } = self.service;
+        let text = format!("the name {name}.{namespace} resolves in {}", from.name());
+        let link = |answer, finding| Link { name: "name", answer, text: text.clone(), finding };
+        if !from.state.knows(Resource::Services) {
+            return link(Answer::Unknown, None);
+        }
+        let answers = services::answers_dns(from);
+        let definition = self.to.bulk.service(namespace, name);
+        match from.bulk.service(namespace, name) {
+            // Which of the addresses a proxy answers with, and whether they are reached, is its own.
+            Some(own) if own.is_alias || own.is_headless && answers => link(Answer::Unknown, None),
+            Some(own) if own.is_headless => {
+                let text = format!(
+                    "service {namespace}/{name} is headless, so its name leads to pods of this cluster alone"
+                );
+                let fix = match definition.filter(|theirs| !theirs.is_headless) {
+                    Some(theirs) => services::align(from, (namespace, name), own, theirs),
+                    None => from.way.kubectl(["edit", "service", name, "-n", namespace]),
+                };
+                link(Answer::No, Some(self.finding(from, &check::OWN_PODS, &text, fix)))
+            }
+            Some(_) => link(Answer::Yes, None),
+            None if answers => link(Answer::Yes, None),
+            None => {
+                let Some(definition) = definition else { return link(Answer::Unknown, None) };
+                let text =
+                    format!("it has no service {namespace}/{name}, so its name does not resolve");
+                let apply = piped(&services::manifest((namespace, name), definition), &from.way.apply());
+                let is_new = from.state.namespace(namespace).is_none();
+                let make = is_new.then(|| from.way.kubectl(["create", "namespace", namespace]));
+                let fix = then(make.into_iter().chain([apply]));
+                link(Answer::No, Some(self.finding(from, &check::UNKNOWN_NAME, &text, fix)))
+            }
+        }
+    }
+}
+
+/// How specific a host is.
+fn rank(host: &str) -> (bool, usize) {
+    (!host.starts_with('*'), host.len())
+}
+
+/// Whether labels have all of a selector's.
+pub fn selects(selector: &Labels, labels: &Labels) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}

@@ -1,0 +1,235 @@
+//! The way between two clusters, as the caller's istiod sees their networks.
+
+use super::link::{Answer, Link, Pair};
+use super::request::selects;
+use crate::bulk::{Address, Gateway};
+use crate::member::Member;
+use crate::table::{self, gateways as check};
+use meshstate::{IstioGateway, Listener, NetworkEndpoint, Resource};
+use std::collections::BTreeSet;
+
+const NETWORK: &str = "topology.istio.io/network";
+
+impl Pair<'_> {
+    /// Networks that callers' proxies say they are in.
+    fn near(&self) -> BTreeSet<Option<&str>> {
+        let of_injector = self.from.state.injector_values.values().find_map(|v| v.network.as_deref());
+        let of_cluster = of_injector.or_else(|| self.from.network());
+        let callers = &self.from.bulk.asked.callers;
+        if callers.is_empty() {
+            return BTreeSet::from([of_cluster]);
+        }
+        callers
+            .iter()
+            .map(|pod| {
+                let of_proxy = || pod.sidecar.as_ref()?.network.as_deref();
+                pod.meta.label(NETWORK).or_else(of_proxy).or(of_cluster)
+            })
+            .collect()
+    }
+
+    /// Networks that istiod takes the service's pods to be in; `None` where it goes by addresses.
+    fn far(&self) -> Option<BTreeSet<Option<&str>>> {
+        let of_namespace = self.to.state.namespace_network();
+        let networks = self.from.mesh_config().map(|config| &config.networks);
+        let mut of_config = None;
+        for (name, network) in networks.into_iter().flatten() {
+            for endpoint in &network.endpoints {
+                match endpoint {
+                    NetworkEndpoint::Registry(id) if self.to.ids.contains(id) => {
+                        of_config = Some(name.as_str());
+                    }
+                    NetworkEndpoint::Registry(_) => {}
+                    NetworkEndpoint::Cidr(_) if of_namespace.is_none() => return None,
+                    NetworkEndpoint::Cidr(_) => {}
+                }
+            }
+        }
+        let of_cluster = of_namespace.or(of_config);
+        let pods = self.to.bulk.asked.ready();
+        let found: BTreeSet<_> = pods.map(|pod| pod.meta.label(NETWORK).or(of_cluster)).collect();
+        Some(if found.is_empty() { BTreeSet::from([of_cluster]) } else { found })
+    }
+
+    /// Whether istiod gives the caller the pods' own addresses.
+    pub(super) fn is_direct(&self) -> Option<bool> {
+        let (near, far) = (self.near(), self.far()?);
+        let (near, far) = (one(&near)?, one(&far)?);
+        Some(match far {
+            None => true,
+            Some(_) if near == far => true,
+            Some(network) => !self.has_gateway(network),
+        })
+    }
+
+    /// Whether the caller knows any gateway into a network.
+    fn has_gateway(&self, network: &str) -> bool {
+        self.labelled(network).next().is_some() || self.by_hand(network) || self.others.has(network)
+    }
+
+    fn labelled<'s>(&'s self, network: &'s str) -> impl Iterator<Item = &'s Gateway> {
+        let usable = move |one: &&Gateway| one.network == network && one.port.is_some() && !one.addresses.is_empty();
+        self.to.bulk.gateways.iter().filter(usable)
+    }
+
+    /// Whether the caller's meshNetworks have a gateway of that network.
+    fn by_hand(&self, network: &str) -> bool {
+        let config = self.from.mesh_config().and_then(|config| config.networks.get(network));
+        config.is_some_and(|network| !network.gateways.is_empty())
+    }
+
+    /// The way of the request.
+    pub(super) fn way(&self) -> Link {
+        let (from, to) = (self.from, self.to);
+        let shown = |network: Option<&str>| network.unwrap_or("no named network").to_owned();
+        let is_one = from.network() == to.network();
+        let (near, far) = (self.near(), self.far());
+        let unknown = |name, text: &str| Link { name, answer: Answer::Unknown, text: text.to_owned(), finding: None };
+        let of_far = far.as_ref().and_then(one);
+        let (Some(near), Some(network)) = (one(&near), of_far) else {
+            return unknown("network", &format!("it is one network from which {} calls {}", from.name(), to.name()));
+        };
+        if self.is_direct() == Some(true) {
+            let text = match (near, network) {
+                (None, None) => "no cluster is in a named network, and pods reach each other".to_owned(),
+                _ => format!("both are in {}, and pods reach each other", shown(near)),
+            };
+            if is_one {
+                return self.flat(text);
+            }
+            let finding = self
+                .error(table::networks::ALL, &self.both(), |_| true)
+                .or_else(|| self.error(table::gateways::ALL, &[to], |_| true))
+                .unwrap_or_else(|| {
+                    let text = format!(
+                        "istiod of {} gives the addresses of its pods, which it takes to be in {}: it is in {}, \
+                         and {} in {}",
+                        from.name(), shown(network), shown(to.network()), from.name(), shown(from.network())
+                    );
+                    let words = ["get", "pods", "-n", &self.service.namespace, "-L", NETWORK];
+                    self.finding(to, &table::networks::PODS, &text, to.way.kubectl(words))
+                });
+            let text = format!("{} reaches the pods of {}", from.name(), to.name());
+            return Link { name: "network", answer: Answer::No, text, finding: Some(finding) };
+        }
+        self.gateway(shown(near), network.unwrap_or_default())
+    }
+
+    /// Pods that reach each other by address.
+    fn flat(&self, text: String) -> Link {
+        let finding = self
+            .error(table::ranges::ALL, &self.both(), |_| true)
+            .or_else(|| self.error(table::networks::ALL, &self.both(), |one| one.code == table::networks::NO_ROUTE.code))
+            .or_else(|| self.error(table::firewalls::ALL, &[self.to], |_| true));
+        let sites = self.both().map(crate::networks::site);
+        let route = meshcore::route::between(&sites[0], &sites[1]);
+        let is_known = route.is_ok_and(|route| route == meshcore::route::Route::Known);
+        Self::link("network", text, is_known, finding)
+    }
+
+    fn gateway(&self, near: String, network: &str) -> Link {
+        let (from, to) = (self.from, self.to);
+        let text = format!("a gateway leads from {near} into {network} of {}", to.name());
+        let link = |answer, finding| Link { name: "gateway", answer, text: text.clone(), finding };
+        let mut first = None;
+        let mut is_unsure = false;
+        for gateway in self.labelled(network) {
+            match self.lets_through(gateway) {
+                Ok(true) => return link(Answer::Yes, None),
+                Ok(false) => is_unsure = true,
+                Err(finding) => first = first.or(Some(finding)),
+            }
+        }
+        // Where the cluster has none that counts, istiod takes those of the others in its network.
+        let has_own = self.labelled(network).next().is_some();
+        if is_unsure || self.by_hand(network) || !has_own && self.others.has(network) {
+            return link(Answer::Unknown, None);
+        }
+        let finding = self
+            .error(table::gateways::ALL, &[to], |_| true)
+            .or(first)
+            .or_else(|| self.error(table::networks::ALL, &self.both(), |_| true));
+        let finding = finding.unwrap_or_else(|| {
+            let text = format!("no gateway leads from {} into its network {network}", from.name());
+            let words = ["get", "services", "-A", "-l", NETWORK];
+            self.finding(to, &check::NONE, &text, to.way.kubectl(words))
+        });
+        link(Answer::No, Some(finding))
+    }
+
+    /// Whether requests for the service get through a gateway; false where that is not known.
+    fn lets_through(&self, gateway: &Gateway) -> Result<bool, meshcore::finding::Finding> {
+        let to = self.to;
+        let object = gateway.object();
+        let broken = |text: &str, fix: String| {
+            Err(self.finding(to, &check::NOT_EXPOSED, &format!("gateway {object} {text}"), fix))
+        };
+        let scoped = to.state.control_planes.iter().any(|plane| {
+            plane.env.get("PILOT_SCOPE_GATEWAY_TO_NAMESPACE").is_some_and(|value| value == "true")
+        });
+        let Some(pods) = &gateway.pods else { return Ok(false) };
+        if pods.ready == 0 {
+            return self.error(table::gateways::ALL, &[to], |_| true).map_or_else(
+                || broken("has no pod that is ready", to.way.kubectl(["get", "pods", "-n", &gateway.namespace])),
+                Err,
+            );
+        }
+        let is_named = gateway.addresses.iter().all(|one| matches!(one, Address::Name(_)));
+        let is_known = to.state.knows(Resource::IstioGateways) && !is_named && !scoped && !gateway.is_ambient();
+        if let Some((text, fix)) = self.hidden_from(to, &gateway.namespace) {
+            return Err(self.finding(to, &table::services::KEPT_BACK, &text, fix));
+        }
+        let Some(target) = gateway.target else { return Ok(false) };
+        let listens = |one: &IstioGateway, server: &Listener| {
+            server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH")
+                && server.port == target
+                && pods.labels.iter().any(|labels| selects(&one.selector, labels))
+                && server.hosts.iter().any(|host| self.is_for(host, &one.meta.namespace))
+        };
+        let all = &to.state.istio_gateways;
+        if all.iter().any(|one| one.servers.iter().any(|server| listens(one, server))) {
+            return Ok(is_known);
+        }
+        if !is_known {
+            return Ok(false);
+        }
+        let text = format!(
+            "has no server with AUTO_PASSTHROUGH on port {target} for {}",
+            self.host()
+        );
+        broken(&text, crate::gateways::expose(to, Some(gateway)))
+    }
+
+    /// Whether a host of a Gateway, NAMESPACE/HOST, is for the service.
+    fn is_for(&self, host: &str, own: &str) -> bool {
+        let (namespace, pattern) = host.split_once('/').unwrap_or(("*", host));
+        let is_in = match namespace {
+            "*" => true,
+            "." => own == self.service.namespace,
+            other => other == self.service.namespace,
+        };
+        is_in && super::request::means(pattern, "", &self.host())
+    }
+}
+
+/// The one that all agree on.
+fn one<'a>(all: &BTreeSet<Option<&'a str>>) -> Option<Option<&'a str>> {
+    all.iter().next().copied().filter(|_| all.len() == 1)
+}
+
+/// Gateways of clusters that are not asked about.
+#[derive(Debug, Default)]
+pub struct Others(BTreeSet<String>);
+
+impl Others {
+    /// Those of these clusters.
+    pub fn of<'a>(members: impl Iterator<Item = &'a Member>) -> Self {
+        let gateways = members.flat_map(|member| &member.bulk.gateways);
+        let usable = gateways.filter(|one| one.port.is_some() && !one.addresses.is_empty());
+        Self(usable.map(|one| one.network.clone()).collect())
+    }
+
+    fn has(&self, network: &str) -> bool {
+        self.0.contains(network)
+    }
+}
