@@ -68,7 +68,12 @@ fn case(number: usize) -> Case {
         "from": link.from, "to": link.to, "namespace": "sample", "service": "helloworld",
         "client": "sample", "flat": link.is_flat(), "clusters": clusters,
     });
-    Case { names: chosen.iter().map(|(name, _)| *name).collect(), link, question, text: mesh.text() }
+    Case {
+        names: chosen.iter().map(|(name, _)| *name).collect(),
+        link,
+        question,
+        text: mesh.text(),
+    }
 }
 
 /// Numbers that are the same in every run.
@@ -128,5 +133,11 @@ fn why_is_what_istiod_does() {
     }
     let few = count() / 20;
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), count(), wrong.join("\n"));
-    assert!(unknown.len() <= few, "{} of {} are unknown:\n{}", unknown.len(), count(), unknown.join("\n"));
+    assert!(
+        unknown.len() <= few,
+        "{} of {} are unknown:\n{}",
+        unknown.len(),
+        count(),
+        unknown.join("\n")
+    );
 }

@@ -52,7 +52,12 @@ pub fn mesh() -> Mesh {
                 container["image"] = json!("docker.io/istio/pilot:1.31.0");
             }
             if item["kind"] == "Node" {
-                let zone = format!("{}-a", item["metadata"]["labels"]["topology.kubernetes.io/region"].as_str().expect("a region"));
+                let zone = format!(
+                    "{}-a",
+                    item["metadata"]["labels"]["topology.kubernetes.io/region"]
+                        .as_str()
+                        .expect("a region")
+                );
                 item["metadata"]["labels"]["topology.kubernetes.io/zone"] = json!(zone);
             }
         }

@@ -88,7 +88,16 @@ pub fn balance_everywhere(member: &Member, rule: &DestinationRule) -> String {
     let off = json!({"spec": {"trafficPolicy": {"loadBalancer": {"localityLbSetting": {"enabled": false}}}}});
     let (name, namespace) = (&*rule.meta.name, &*rule.meta.namespace);
     let patch = off.to_string();
-    member.way.kubectl(["patch", "destinationrule", name, "-n", namespace, "--type=merge", "-p", &patch])
+    member.way.kubectl([
+        "patch",
+        "destinationrule",
+        name,
+        "-n",
+        namespace,
+        "--type=merge",
+        "-p",
+        &patch,
+    ])
 }
 
 /// Whether a rule switches TLS off for all of a service, a port or a subset of it.

@@ -89,6 +89,12 @@ pub fn strangers(mesh: &Mesh, reader: &str, target: &str) -> BTreeSet<Arc<str>> 
     strange.map(|(key, _)| key.clone()).collect()
 }
 
+/// Whether an entry leads to an address that a cluster's API server is known to have.
+#[must_use]
+pub fn is_at(remote: &RemoteCluster, member: &Member) -> bool {
+    servers(member).contains(&plain(&remote.server))
+}
+
 /// The addresses of a cluster's API server, in one spelling.
 fn servers(member: &Member) -> Vec<String> {
     let state = &member.state;

@@ -13,7 +13,6 @@ pub use link::{Answer, Link};
 use crate::member::{Member, Mesh};
 use crate::report::Form;
 use link::Pair;
-use way::Others;
 use meshcore::finding::Finding;
 use meshcore::{Error, Outcome, Result, Verdict, json_lines, shell, table, visible};
 use serde_json::{Value, json};
@@ -91,7 +90,7 @@ pub fn answer(
     }
     let (mesh, others) = pair(mesh, &from, &to);
     let findings = findings(&mesh)?;
-    let links = Pair::new(&mesh, question, &findings, others).links();
+    let links = Pair::new(&mesh, question, &findings, &others).links();
     let broken = links.iter().position(|link| link.answer == Answer::No);
     let shown = &links[..broken.map_or(links.len(), |index| index + 1)];
     let output = match form {
@@ -112,13 +111,13 @@ pub fn answer(
     Ok(Outcome { output, verdict })
 }
 
-/// The two clusters alone, and the gateways of others; of the caller's Secrets those that may be
+/// The two clusters alone, and the others; of the caller's Secrets those that may be
 /// for the other one.
-fn pair(mesh: Mesh, from: &str, to: &str) -> (Mesh, Others) {
+fn pair(mesh: Mesh, from: &str, to: &str) -> (Mesh, Vec<Member>) {
     let strangers = crate::whose::strangers(&mesh, from, to);
     let is_one = |member: &Member| member.name() == from || member.name() == to;
-    let others = Others::of(mesh.members.iter().filter(|member| !is_one(member)));
-    let mut members: Vec<Member> = mesh.members.into_iter().filter(is_one).collect();
+    let (mut members, others): (Vec<Member>, Vec<Member>) =
+        mesh.members.into_iter().partition(is_one);
     for member in &mut members {
         if member.name() == from {
             for secret in &mut member.bulk.secrets {

@@ -2,10 +2,10 @@
 
 use crate::object::NETWORK;
 use crate::{
-    AuthorizationPolicy, ControlPlane, DestinationRule, EgressScope, GatewayApiGateway, Header, InjectorValues, Injectors,
-    IstioGateway, ManagedControlPlane, MeshConfig, Namespace, Node, NotRead, PeerAuthentication,
-    Pod, RemoteSecret, Resource, Roots, Service, ServiceAccount, ServiceEntry, TokenSecret,
-    VirtualService, Workload, WorkloadEntry, WorkloadGroup,
+    AuthorizationPolicy, ControlPlane, DestinationRule, EgressScope, GatewayApiGateway, Header,
+    InjectorValues, Injectors, IstioGateway, ManagedControlPlane, MeshConfig, Namespace, Node,
+    NotRead, PeerAuthentication, Pod, RemoteSecret, Resource, Roots, Service, ServiceAccount,
+    ServiceEntry, TokenSecret, VirtualService, Workload, WorkloadEntry, WorkloadGroup,
 };
 use meshcore::cluster::{Cluster, Range};
 use std::collections::{BTreeMap, BTreeSet};

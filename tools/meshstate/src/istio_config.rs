@@ -8,7 +8,8 @@ use std::sync::Arc;
 mod read;
 
 pub(crate) use read::{
-    egress_scope, gateway, istio_gateway, service_entry, virtual_service, workload_entry, workload_group,
+    egress_scope, gateway, istio_gateway, service_entry, virtual_service, workload_entry,
+    workload_group,
 };
 
 /// Istio's `Gateway`.

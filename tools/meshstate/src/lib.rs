@@ -32,8 +32,8 @@ pub use control_plane::{ControlPlane, DEFAULT_CLUSTER_ID, ManagedControlPlane};
 pub use header::{Header, HeaderMeta, NotRead};
 pub use input::{Input, NamedFile};
 pub use istio_config::{
-    Destination, EgressScope, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener, ServiceEntry,
-    VirtualService, WorkloadEntry, WorkloadGroup,
+    Destination, EgressScope, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener,
+    ServiceEntry, VirtualService, WorkloadEntry, WorkloadGroup,
 };
 pub use mesh::Mesh;
 pub use mesh_config::{
@@ -48,7 +48,8 @@ pub use resource::Resource;
 pub use roots::{CaSecret, Roots};
 pub use service::{Ingress, Service, ServicePort, ServiceType};
 pub use traffic_policy::{
-    AuthorizationPolicy, DestinationRule, Distribution, LocalityLb, MtlsMode, PeerAuthentication, Subset, TlsMode,
+    AuthorizationPolicy, DestinationRule, Distribution, LocalityLb, MtlsMode, PeerAuthentication,
+    Subset, TlsMode,
 };
 pub use webhook::{InjectorWebhook, Injectors};
 pub use workload::{Container, Owner, Pod, Sidecar, Workload};

@@ -231,7 +231,11 @@ impl PodSpec {
         let mut container = |raw: &RawContainer| Container {
             name: pool.text(&raw.name),
             image: pool.text(raw.image.as_deref().unwrap_or_default()),
-            ports: raw.ports.iter().filter_map(|port| Some(pool.text(port.name.as_ref()?))).collect(),
+            ports: raw
+                .ports
+                .iter()
+                .filter_map(|port| Some(pool.text(port.name.as_ref()?)))
+                .collect(),
         };
         let all = self.init_containers.iter().chain(&self.containers).map(&mut container).collect();
         pool.containers(all)

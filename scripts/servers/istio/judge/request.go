@@ -107,15 +107,33 @@ func (r *request) outbound(from *Cluster, caller *corev1.Pod) Answer {
 		return no("outbound: cluster %s has no endpoints of istiod", result.ClusterMatched)
 	}
 	given := r.endpoints(near, used.Name, client)
+	var other *Answer // by the gateway of another cluster of its network
 	reason := "there is no endpoint"
 	for _, one := range chosen(used, given) {
-		if answer := r.hop(from, used, one); answer.Reaches {
+		owner, answer := r.hop(from, used, one)
+		switch {
+		case owner == r.to && answer.Reaches:
 			return answer
-		} else if answer.Why != "" {
-			reason = answer.Why
+		case owner == r.to:
+			reason, other = answer.Why, &Answer{}
+		case owner != nil && answer.Reaches && other == nil && from.readsFrom(r.servers, r.to):
+			other = &answer
 		}
 	}
+	if other != nil && other.Reaches {
+		return *other
+	}
 	return no("%s", reason)
+}
+
+// readsFrom: whether the istiod of a cluster has credentials for another.
+func (c *Cluster) readsFrom(servers map[string]*Cluster, of *Cluster) bool {
+	for _, server := range c.reads {
+		if servers[server] == of {
+			return true
+		}
+	}
+	return false
 }
 
 func clusterOf(sim *simulation.Simulation, name string) *clusterapi.Cluster {
@@ -159,31 +177,30 @@ func chosen(c *clusterapi.Cluster, given *endpoint.ClusterLoadAssignment) (found
 	return found
 }
 
-// hop follows a request to one endpoint; an empty reason where that is not of the cluster that is asked for.
-func (r *request) hop(from *Cluster, used *clusterapi.Cluster, one *endpoint.LbEndpoint) Answer {
+// hop follows a request to one endpoint, and says whose that is.
+func (r *request) hop(from *Cluster, used *clusterapi.Cluster, one *endpoint.LbEndpoint) (*Cluster, Answer) {
 	address := one.GetEndpoint().GetAddress().GetSocketAddress()
 	to, port := address.GetAddress(), address.GetPortValue()
 	context := upstream(r.t, used, one)
-	is := func(pod *corev1.Pod) bool { return pod.Status.PodIP == to }
-	if pod := r.to.pod(is); pod != nil {
-		if !r.q.Flat {
-			return no("%s is a pod of another network", to)
-		}
-		return r.inbound(pod, port, context)
-	}
 	for _, c := range r.clusters {
+		if pod := c.pod(func(pod *corev1.Pod) bool { return pod.Status.PodIP == to }); pod != nil {
+			switch {
+			case c != r.to:
+				return c, no("%s is a pod of another cluster", to)
+			case !r.q.Flat:
+				return c, no("%s is a pod of another network", to)
+			}
+			return c, r.inbound(pod, port, context)
+		}
 		for _, service := range c.services {
 			for _, entry := range service.Status.LoadBalancer.Ingress {
 				if entry.IP == to && c != from {
-					return r.gateway(c, service, port, context)
+					return c, r.gateway(c, service, port, context)
 				}
 			}
 		}
-		if c.pod(is) != nil {
-			return Answer{}
-		}
 	}
-	return no("nothing answers on %s", to)
+	return nil, no("nothing answers on %s", to)
 }
 
 // gateway follows a request into a cluster: the one that is asked for, or another of its network.

@@ -13,6 +13,8 @@ pub struct Asked {
     pub pods: Option<Vec<Pod>>,
     /// Pods of the callers' namespace that have a proxy.
     pub callers: Vec<Pod>,
+    /// Whether others of that namespace have none.
+    pub has_callers_without: bool,
     /// All routes.
     pub routes: Vec<VirtualService>,
     /// Regions and zones of its nodes.
@@ -26,17 +28,19 @@ impl Asked {
         let name = &question.service;
         let service = state.service(&name.namespace, &name.name);
         let selecting = service.filter(|service| service.selector.is_some());
-        let pods = selecting.filter(|_| state.knows(Resource::Pods)).map(|service| {
-            state.pods_of(service).filter(|pod| pod.is_live()).cloned().collect()
-        });
+        let pods = selecting
+            .filter(|_| state.knows(Resource::Pods))
+            .map(|service| state.pods_of(service).filter(|pod| pod.is_live()).cloned().collect());
         let client = question.client();
-        let callers = state.pods.iter().filter(|pod| *pod.meta.namespace == *client);
+        let live = state.pods.iter().filter(|pod| *pod.meta.namespace == *client && pod.is_live());
+        let (callers, others): (Vec<&Pod>, Vec<&Pod>) = live.partition(|pod| pod.sidecar.is_some());
         let text = |label: Option<&str>| label.unwrap_or_default().to_owned();
         let localities = state.nodes.iter().map(|node| (text(node.region()), text(node.zone())));
         Self {
             service: service.cloned(),
             pods,
-            callers: callers.filter(|pod| pod.sidecar.is_some() && pod.is_live()).cloned().collect(),
+            callers: callers.into_iter().cloned().collect(),
+            has_callers_without: !others.is_empty(),
             routes: state.virtual_services.clone(),
             localities: localities.collect(),
         }

@@ -4,7 +4,7 @@ use crate::command::piped;
 use crate::member::{Member, Mesh};
 use crate::services;
 use crate::table::{self, Check, services as check};
-use crate::why::way::Others;
+use crate::whose;
 use crate::why::{Name, Question};
 use meshcore::finding::{Finding, Severity};
 use meshstate::Resource;
@@ -51,7 +51,7 @@ pub struct Pair<'a> {
     pub(super) to: &'a Member,
     pub(super) service: &'a Name,
     pub(super) client: &'a str,
-    pub(super) others: Others,
+    pub(super) others: &'a [Member],
     findings: &'a [Finding],
 }
 
@@ -61,7 +61,7 @@ impl<'a> Pair<'a> {
         mesh: &'a Mesh,
         question: &'a Question,
         findings: &'a [Finding],
-        others: Others,
+        others: &'a [Member],
     ) -> Self {
         Self {
             from: &mesh.members[0],
@@ -109,7 +109,12 @@ impl<'a> Pair<'a> {
     }
 
     /// A link that holds unless something breaks it, or nobody knows.
-    pub(super) fn link(name: &'static str, text: String, is_known: bool, finding: Option<Finding>) -> Link {
+    pub(super) fn link(
+        name: &'static str,
+        text: String,
+        is_known: bool,
+        finding: Option<Finding>,
+    ) -> Link {
         let answer = match (&finding, is_known) {
             (Some(_), _) => Answer::No,
             (None, true) => Answer::Yes,
@@ -147,7 +152,11 @@ impl<'a> Pair<'a> {
     fn credentials(&self) -> Link {
         let (from, to) = (self.from, self.to);
         let text = format!("{} has credentials for {} that work", from.name(), to.name());
-        let is_known = crate::member::reads(from, to);
+        let entries = from.bulk.secrets.iter().flat_map(|secret| &secret.entries);
+        let is_known = crate::member::reads(from, to)
+            && entries
+                .filter(|(key, _)| to.ids.iter().any(|id| **id == **key))
+                .any(|(_, remote)| remote.as_ref().is_ok_and(|remote| whose::is_at(remote, to)));
         let finding = self
             .error(table::secrets::ALL, &[from], |_| true)
             .or_else(|| self.error(table::between::ALL, &[from], |_| true))
@@ -167,15 +176,23 @@ impl<'a> Pair<'a> {
             (roots.distributed.is_some() || roots.signer().is_some())
                 && !member.state.mesh_configs.is_empty()
         };
-        let finding = self.error(table::roots::ALL, &self.both(), |_| true).or_else(|| {
-            self.error(table::identity::ALL, &self.both(), |f| {
-                f.code == table::identity::TRUST_DOMAIN.code
-            })
-        });
+        // From 1.29 on istiod takes the other cluster's trust domain from its mesh config.
+        let mut planes = self.from.state.control_planes.iter();
+        let is_new = planes.all(|plane| plane.version.is_some_and(|v| v.minor() >= 29));
+        let domain = |f: &Finding| !is_new && f.code == table::identity::TRUST_DOMAIN.code;
+        let finding = self
+            .error(table::roots::ALL, &self.both(), |_| true)
+            .or_else(|| self.error(table::identity::ALL, &self.both(), domain));
         Self::link("trust", text, self.both().iter().all(|member| knows(member)), finding)
     }
 
-    pub(super) fn finding(&self, member: &Member, check: &Check, text: &str, fix: String) -> Finding {
+    pub(super) fn finding(
+        &self,
+        member: &Member,
+        check: &Check,
+        text: &str,
+        fix: String,
+    ) -> Finding {
         let object = self.service.object();
         let evidence = json!({"service": object});
         member.finding(check, Some(("Service", &object)), text, evidence, fix)
@@ -223,6 +240,6 @@ impl<'a> Pair<'a> {
             finding.object == name && finding.code == table::injection::NO_SIDECAR.code
         });
         let finding = finding.or_else(|| without.filter(|_| !has_sidecars).cloned());
-        Self::link("client", text, has_sidecars, finding)
+        Self::link("client", text, has_sidecars && !from.bulk.asked.has_callers_without, finding)
     }
 }

@@ -57,7 +57,8 @@ impl Pair<'_> {
         let ports = service.into_iter().flat_map(|service| service.ports.iter());
         let rules = self.rules().unwrap_or_default();
         let ask = |port: &meshstate::ServicePort| {
-            let rule = rules.iter().find_map(|rule| rule.port_tls.get(&port.port).copied().or(rule.tls));
+            let rule =
+                rules.iter().find_map(|rule| rule.port_tls.get(&port.port).copied().or(rule.tls));
             match rule {
                 Some(TlsMode::Disable) => Speech::Plain,
                 Some(TlsMode::IstioMutual) => Speech::Mutual,
@@ -65,7 +66,11 @@ impl Pair<'_> {
                 None => {
                     let is_auto = self.from.mesh_config().is_none_or(|config| config.is_auto_mtls);
                     let is_off = self.mode(self.from, pod) == MtlsMode::Disable;
-                    if is_auto && !is_off && pod.sidecar.is_some() { Speech::Mutual } else { Speech::Plain }
+                    if is_auto && !is_off && pod.sidecar.is_some() {
+                        Speech::Mutual
+                    } else {
+                        Speech::Plain
+                    }
                 }
             }
         };
@@ -76,7 +81,8 @@ impl Pair<'_> {
     pub(super) fn encryption(&self) -> Link {
         let object = self.service.object();
         let text = format!("client and server agree on mutual TLS for {object}");
-        let link = |answer, finding| Link { name: "encryption", answer, text: text.clone(), finding };
+        let link =
+            |answer, finding| Link { name: "encryption", answer, text: text.clone(), finding };
         let knows = |member: &Member| {
             member.state.knows(Resource::DestinationRules)
                 && member.state.knows(Resource::PeerAuthentications)
@@ -109,7 +115,12 @@ impl Pair<'_> {
     }
 
     /// What is wrong with how a pod is spoken to, where, and what to do about it.
-    fn refused(&self, pod: &Pod, speech: Speech, is_direct: bool) -> Option<(&Member, String, String)> {
+    fn refused(
+        &self,
+        pod: &Pod,
+        speech: Speech,
+        is_direct: bool,
+    ) -> Option<(&Member, String, String)> {
         let (from, to) = (self.from, self.to);
         let name = format!("{}/{}", pod.meta.namespace, pod.meta.name);
         let rule = |text: &str| {
@@ -124,11 +135,16 @@ impl Pair<'_> {
                     from.way.kubectl(["get", "peerauthentications", "-A"])
                 }),
             };
-            (from, format!("{what} switches mutual TLS off for {}: {text}", self.service.object()), fix)
+            (
+                from,
+                format!("{what} switches mutual TLS off for {}: {text}", self.service.object()),
+                fix,
+            )
         };
         if !is_direct {
             if pod.sidecar.is_none() {
-                let text = format!("pod {name} has no sidecar, so istiod gives it to no other network");
+                let text =
+                    format!("pod {name} has no sidecar, so istiod gives it to no other network");
                 let words = ["get", "pod", &pod.meta.name, "-n", &pod.meta.namespace, "-o", "yaml"];
                 return Some((to, text, to.way.kubectl(words)));
             }
@@ -159,7 +175,8 @@ impl Pair<'_> {
         let to = self.to;
         let object = self.service.object();
         let text = format!("{} authorizes requests for {object}", to.name());
-        let link = |answer, finding| Link { name: "authorization", answer, text: text.clone(), finding };
+        let link =
+            |answer, finding| Link { name: "authorization", answer, text: text.clone(), finding };
         if !to.state.knows(Resource::AuthorizationPolicies) {
             return link(Answer::Unknown, None);
         }
@@ -179,8 +196,17 @@ impl Pair<'_> {
         match all.iter().find(|one| one.action == "ALLOW" && !one.has_rules) {
             Some(nobody) if all.iter().all(|one| !one.has_rules) => {
                 let text = format!("AuthorizationPolicy {} allows nobody", nobody.meta.object());
-                let words = ["edit", "authorizationpolicy", &nobody.meta.name, "-n", &nobody.meta.namespace];
-                link(Answer::No, Some(self.finding(to, &check::DENIED, &text, to.way.kubectl(words))))
+                let words = [
+                    "edit",
+                    "authorizationpolicy",
+                    &nobody.meta.name,
+                    "-n",
+                    &nobody.meta.namespace,
+                ];
+                link(
+                    Answer::No,
+                    Some(self.finding(to, &check::DENIED, &text, to.way.kubectl(words))),
+                )
             }
             // Rules go by who calls, from where and for what.
             _ => link(if all.is_empty() { Answer::Yes } else { Answer::Unknown }, None),
@@ -205,16 +231,40 @@ impl Pair<'_> {
         if let Some(service) = &asked.service
             && service.is_node_local
         {
-            let text = format!("service {object} has internalTrafficPolicy Local: requests stay on their node");
+            let text = format!(
+                "service {object} has internalTrafficPolicy Local: requests stay on their node"
+            );
             let patch = r#"{"spec":{"internalTrafficPolicy":"Cluster"}}"#;
-            let words = ["patch", "service", &self.service.name, "-n", &self.service.namespace, "--type=merge", "-p", patch];
-            return link(Answer::No, Some(self.finding(from, &check::STAYS_LOCAL, &text, from.way.kubectl(words))));
+            let words = [
+                "patch",
+                "service",
+                &self.service.name,
+                "-n",
+                &self.service.namespace,
+                "--type=merge",
+                "-p",
+                patch,
+            ];
+            return link(
+                Answer::No,
+                Some(self.finding(from, &check::STAYS_LOCAL, &text, from.way.kubectl(words))),
+            );
         }
         let distributes = rules.iter().find(|rule| {
-            rule.locality_lb.as_ref().is_some_and(|one| one.is_enabled && !one.distribute.is_empty())
+            rule.locality_lb
+                .as_ref()
+                .is_some_and(|one| one.is_enabled && !one.distribute.is_empty())
         });
-        if distributes.is_some() {
-            return link(self.distributed(&rules, near, far), None);
+        if let Some(rule) = distributes {
+            let answer = self.distributed(rule, near, far);
+            let text = format!(
+                "DestinationRule {} distributes requests for {object} to other localities",
+                rule.meta.object()
+            );
+            let fix = crate::traffic::balance_everywhere(from, rule);
+            let finding =
+                (answer == Answer::No).then(|| self.finding(from, &check::STAYS_LOCAL, &text, fix));
+            return link(answer, finding);
         }
         let owner = asked.service.as_ref().or(to.bulk.asked.service.as_ref());
         let prefers = owner.is_some_and(|service| {
@@ -222,9 +272,8 @@ impl Pair<'_> {
                 || service.meta.annotation("networking.istio.io/traffic-distribution").is_some()
         });
         let rule = rules.iter().find(|rule| keeps_local(from, rule));
-        let has_failover = rule.is_some_and(|rule| {
-            rule.locality_lb.as_ref().is_some_and(|one| one.has_failover)
-        });
+        let has_failover =
+            rule.is_some_and(|rule| rule.locality_lb.as_ref().is_some_and(|one| one.has_failover));
         if (rule.is_none() && !prefers) || asked.ready().next().is_none() {
             return link(Answer::Yes, None);
         }
@@ -246,8 +295,16 @@ impl Pair<'_> {
                 crate::traffic::balance_everywhere(from, rule),
             ),
             None => (
-                format!("service {object} has a trafficDistribution that prefers endpoints near the caller"),
-                from.way.kubectl(["edit", "service", &self.service.name, "-n", &self.service.namespace]),
+                format!(
+                    "service {object} has a trafficDistribution that prefers endpoints near the caller"
+                ),
+                from.way.kubectl([
+                    "edit",
+                    "service",
+                    &self.service.name,
+                    "-n",
+                    &self.service.namespace,
+                ]),
             ),
         };
         link(Answer::No, Some(self.finding(from, &check::STAYS_LOCAL, &text, fix)))
@@ -256,21 +313,25 @@ impl Pair<'_> {
     /// Whether `distribute` sends requests of the caller's locality to the other cluster's.
     fn distributed(
         &self,
-        rules: &[&meshstate::DestinationRule],
+        rule: &meshstate::DestinationRule,
         near: &BTreeSet<(String, String)>,
         far: &BTreeSet<(String, String)>,
     ) -> Answer {
         let is_in = |pattern: &str, (region, zone): &(String, String)| {
             let mut parts = pattern.split('/');
-            let fits = |part: Option<&str>, own: &str| part.is_none_or(|part| part == "*" || part == own);
+            let fits =
+                |part: Option<&str>, own: &str| part.is_none_or(|part| part == "*" || part == own);
             fits(parts.next(), region) && fits(parts.next(), zone)
         };
-        let entries = rules.iter().filter_map(|rule| rule.locality_lb.as_ref());
-        let entry = entries.flat_map(|one| &one.distribute).find(|one| {
-            near.iter().all(|place| is_in(&one.from, place))
-        });
-        match entry {
-            Some(entry) if far.iter().all(|place| entry.to.iter().any(|to| is_in(to, place))) => Answer::Yes,
+        let mut entries = rule.locality_lb.iter().flat_map(|one| &one.distribute);
+        let Some(entry) = entries.find(|one| near.iter().all(|place| is_in(&one.from, place)))
+        else {
+            return Answer::Unknown;
+        };
+        let gets = |place: &(String, String)| entry.to.iter().any(|to| is_in(to, place));
+        match (far.iter().all(gets), far.iter().any(gets)) {
+            (true, true) => Answer::Yes,
+            (false, false) => Answer::No,
             _ => Answer::Unknown,
         }
     }

@@ -3,6 +3,7 @@
 
 use super::link::{Answer, Link, Pair};
 use crate::command::{piped, then};
+use crate::member::Member;
 use crate::services;
 use crate::table::services as check;
 use meshcore::selector::Labels;
@@ -36,7 +37,7 @@ impl Pair<'_> {
     }
 
     /// Who sees the service in a cluster: `exportTo` of its annotation, or else of the mesh config.
-    fn exports(&self, member: &crate::member::Member) -> Vec<String> {
+    fn exports(&self, member: &Member) -> Vec<String> {
         let service = member.bulk.asked.service.as_ref();
         let annotation = service.and_then(|it| it.meta.annotation("networking.istio.io/exportTo"));
         match (annotation, member.mesh_config()) {
@@ -47,11 +48,7 @@ impl Pair<'_> {
     }
 
     /// Whether a cluster's istiod shows the service to a namespace; if not, what says so.
-    pub(super) fn hidden_from(
-        &self,
-        member: &crate::member::Member,
-        namespace: &str,
-    ) -> Option<(String, String)> {
+    pub(super) fn hidden_from(&self, member: &Member, namespace: &str) -> Option<(String, String)> {
         let object = self.service.object();
         let exports = self.exports(member);
         if !is_exported(&exports, &self.service.namespace, namespace) {
@@ -60,7 +57,14 @@ impl Pair<'_> {
                 exports.join(", ")
             );
             let annotation = "networking.istio.io/exportTo-";
-            let words = ["annotate", "service", &self.service.name, "-n", &self.service.namespace, annotation];
+            let words = [
+                "annotate",
+                "service",
+                &self.service.name,
+                "-n",
+                &self.service.namespace,
+                annotation,
+            ];
             return Some((text, member.way.kubectl(words)));
         }
         let config = member.mesh_config()?;
@@ -77,10 +81,10 @@ impl Pair<'_> {
     }
 
     /// Opens the mesh config.
-    fn edit_config(&self, member: &crate::member::Member) -> String {
-        let object = member.mesh_config().map_or("istio", |config| {
-            config.object.rsplit('/').next().unwrap_or_default()
-        });
+    fn edit_config(&self, member: &Member) -> String {
+        let object = member
+            .mesh_config()
+            .map_or("istio", |config| config.object.rsplit('/').next().unwrap_or_default());
         member.way.kubectl(["edit", "configmap", object, "-n", member.istio_namespace()])
     }
 
@@ -88,9 +92,11 @@ impl Pair<'_> {
     pub(super) fn visibility(&self) -> Link {
         let from = self.from;
         let object = self.service.object();
-        let text = format!("proxies of namespace {} in {} see service {object}", self.client, from.name());
-        let link = |answer, finding| Link { name: "visibility", answer, text: text.clone(), finding };
-        let broken = |member: &crate::member::Member, text: &str, fix: String| {
+        let text =
+            format!("proxies of namespace {} in {} see service {object}", self.client, from.name());
+        let link =
+            |answer, finding| Link { name: "visibility", answer, text: text.clone(), finding };
+        let broken = |member: &Member, text: &str, fix: String| {
             link(Answer::No, Some(self.finding(member, &check::KEPT_BACK, text, fix)))
         };
         // istiod takes the service from its own cluster, and from another where it has none.
@@ -117,7 +123,10 @@ impl Pair<'_> {
             if !scopes.iter().all(|scope| scope.as_ref().is_some_and(|scope| !self.shows(scope))) {
                 return link(Answer::Unknown, None);
             }
-            let text = format!("Sidecar {name} does not let namespace {} see service {object}", self.client);
+            let text = format!(
+                "Sidecar {name} does not let namespace {} see service {object}",
+                self.client
+            );
             let words = ["edit", "sidecar", &scope.meta.name, "-n", &scope.meta.namespace];
             return broken(from, &text, from.way.kubectl(words));
         }
@@ -132,7 +141,8 @@ impl Pair<'_> {
             let in_it = |scope: &&EgressScope| *scope.meta.namespace == *namespace;
             let own = all.iter().filter(in_it).find(|scope| {
                 let selector = scope.workload_selector.as_ref();
-                selector.is_some_and(|selector| labels.is_some_and(|labels| selects(selector, labels)))
+                selector
+                    .is_some_and(|selector| labels.is_some_and(|labels| selects(selector, labels)))
             });
             own.or_else(|| all.iter().filter(in_it).find(|scope| scope.workload_selector.is_none()))
         };
@@ -160,19 +170,28 @@ impl Pair<'_> {
             })
     }
 
-    /// The rules for the service that the caller's proxies follow: those of the first namespace that
-    /// has any, of the client, of the service, of Istio. `None` where rules are for some clients only.
+    /// The rules for the service that the caller's proxies follow.
     pub(super) fn rules(&self) -> Option<Vec<&DestinationRule>> {
+        self.rules_of(self.from, self.client)
+    }
+
+    /// The rules for the service that proxies in a namespace of a cluster follow: those of the first
+    /// namespace that has any, their own, the service's, Istio's. `None` where rules are for some
+    /// proxies only.
+    pub(super) fn rules_of<'m>(
+        &self,
+        member: &'m Member,
+        client: &str,
+    ) -> Option<Vec<&'m DestinationRule>> {
         let host = self.host();
-        let member = self.from;
-        for namespace in [self.client, &self.service.namespace, member.istio_namespace()] {
+        for namespace in [client, &self.service.namespace, member.istio_namespace()] {
             let mut found: Vec<&DestinationRule> = member
                 .state
                 .destination_rules
                 .iter()
                 .filter(|rule| *rule.meta.namespace == *namespace)
                 .filter(|rule| means(&rule.host, &rule.meta.namespace, &host))
-                .filter(|rule| is_exported(&rule.export_to, namespace, self.client))
+                .filter(|rule| is_exported(&rule.export_to, namespace, client))
                 .collect();
             if found.iter().any(|rule| rule.workload_selector.is_some()) {
                 return None;
@@ -191,7 +210,11 @@ impl Pair<'_> {
     pub(super) fn route(&self) -> Link {
         let from = self.from;
         let object = self.service.object();
-        let text = format!("routes in {} lead requests for {object} to pods in {}", from.name(), self.to.name());
+        let text = format!(
+            "routes in {} lead requests for {object} to pods in {}",
+            from.name(),
+            self.to.name()
+        );
         let link = |answer, finding| Link { name: "routes", answer, text: text.clone(), finding };
         let routes = self.routes();
         let config = from.mesh_config();
@@ -199,7 +222,9 @@ impl Pair<'_> {
             return link(Answer::Unknown, None);
         }
         let Some(first) = routes.first() else { return link(Answer::Yes, None) };
-        if config.is_none_or(|config| config.has_rule_exports) || routes.iter().any(|one| !one.is_plain) {
+        if config.is_none_or(|config| config.has_rule_exports)
+            || routes.iter().any(|one| !one.is_plain)
+        {
             return link(Answer::Unknown, None);
         }
         let mut outcomes = BTreeSet::new();
@@ -215,7 +240,8 @@ impl Pair<'_> {
             (1, None) => link(Answer::Yes, None),
             (1, Some(reason)) => {
                 let text = format!("VirtualService {} {reason}", first.meta.object());
-                let words = ["edit", "virtualservice", &first.meta.name, "-n", &first.meta.namespace];
+                let words =
+                    ["edit", "virtualservice", &first.meta.name, "-n", &first.meta.namespace];
                 let finding = self.finding(from, &check::LED_AWAY, &text, from.way.kubectl(words));
                 link(Answer::No, Some(finding))
             }
@@ -254,7 +280,10 @@ impl Pair<'_> {
             self.to.bulk.asked.ready().any(|pod| selects(&subset.labels, &pod.meta.labels))
         };
         if !has(own) {
-            return Some(format!("routes to subset {name}, of which {} has no pod", self.to.name()));
+            return Some(format!(
+                "routes to subset {name}, of which {} has no pod",
+                self.to.name()
+            ));
         }
         if self.is_direct() == Some(true) {
             return None;
@@ -285,12 +314,15 @@ impl Pair<'_> {
             offered.ports.iter().any(|other| {
                 let is_named = |name: &str| {
                     to.bulk.asked.ready().any(|pod| {
-                        pod.containers.iter().any(|one| one.ports.iter().any(|port| &**port == name))
+                        pod.containers
+                            .iter()
+                            .any(|one| one.ports.iter().any(|port| &**port == name))
                     })
                 };
-                let leads = other.target.as_deref().is_none_or(|to| {
-                    to.parse::<u16>().is_ok() || is_named(to)
-                });
+                let leads = other
+                    .target
+                    .as_deref()
+                    .is_none_or(|to| to.parse::<u16>().is_ok() || is_named(to));
                 other.name == port.name
                     && leads
                     // The gateway knows ports by the numbers of its own cluster.
@@ -346,7 +378,8 @@ impl Pair<'_> {
                 let Some(definition) = definition else { return link(Answer::Unknown, None) };
                 let text =
                     format!("it has no service {namespace}/{name}, so its name does not resolve");
-                let apply = piped(&services::manifest((namespace, name), definition), &from.way.apply());
+                let apply =
+                    piped(&services::manifest((namespace, name), definition), &from.way.apply());
                 let is_new = from.state.namespace(namespace).is_none();
                 let make = is_new.then(|| from.way.kubectl(["create", "namespace", namespace]));
                 let fix = then(make.into_iter().chain([apply]));

@@ -5,6 +5,7 @@ use super::request::selects;
 use crate::bulk::{Address, Gateway};
 use crate::member::Member;
 use crate::table::{self, gateways as check};
+use meshcore::finding::Finding;
 use meshstate::{IstioGateway, Listener, NetworkEndpoint, Resource};
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ const NETWORK: &str = "topology.istio.io/network";
 impl Pair<'_> {
     /// Networks that callers' proxies say they are in.
     fn near(&self) -> BTreeSet<Option<&str>> {
-        let of_injector = self.from.state.injector_values.values().find_map(|v| v.network.as_deref());
+        let of_injector =
+            self.from.state.injector_values.values().find_map(|v| v.network.as_deref());
         let of_cluster = of_injector.or_else(|| self.from.network());
         let callers = &self.from.bulk.asked.callers;
         if callers.is_empty() {
@@ -64,12 +66,13 @@ impl Pair<'_> {
 
     /// Whether the caller knows any gateway into a network.
     fn has_gateway(&self, network: &str) -> bool {
-        self.labelled(network).next().is_some() || self.by_hand(network) || self.others.has(network)
+        self.labelled(network).next().is_some()
+            || self.by_hand(network)
+            || self.others.iter().any(|member| usable(member, network).next().is_some())
     }
 
     fn labelled<'s>(&'s self, network: &'s str) -> impl Iterator<Item = &'s Gateway> {
-        let usable = move |one: &&Gateway| one.network == network && one.port.is_some() && !one.addresses.is_empty();
-        self.to.bulk.gateways.iter().filter(usable)
+        usable(self.to, network)
     }
 
     /// Whether the caller's meshNetworks have a gateway of that network.
@@ -84,14 +87,24 @@ impl Pair<'_> {
         let shown = |network: Option<&str>| network.unwrap_or("no named network").to_owned();
         let is_one = from.network() == to.network();
         let (near, far) = (self.near(), self.far());
-        let unknown = |name, text: &str| Link { name, answer: Answer::Unknown, text: text.to_owned(), finding: None };
+        let unknown = |name, text: &str| Link {
+            name,
+            answer: Answer::Unknown,
+            text: text.to_owned(),
+            finding: None,
+        };
         let of_far = far.as_ref().and_then(one);
         let (Some(near), Some(network)) = (one(&near), of_far) else {
-            return unknown("network", &format!("it is one network from which {} calls {}", from.name(), to.name()));
+            return unknown(
+                "network",
+                &format!("it is one network from which {} calls {}", from.name(), to.name()),
+            );
         };
         if self.is_direct() == Some(true) {
             let text = match (near, network) {
-                (None, None) => "no cluster is in a named network, and pods reach each other".to_owned(),
+                (None, None) => {
+                    "no cluster is in a named network, and pods reach each other".to_owned()
+                }
                 _ => format!("both are in {}, and pods reach each other", shown(near)),
             };
             if is_one {
@@ -119,7 +132,11 @@ impl Pair<'_> {
     fn flat(&self, text: String) -> Link {
         let finding = self
             .error(table::ranges::ALL, &self.both(), |_| true)
-            .or_else(|| self.error(table::networks::ALL, &self.both(), |one| one.code == table::networks::NO_ROUTE.code))
+            .or_else(|| {
+                self.error(table::networks::ALL, &self.both(), |one| {
+                    one.code == table::networks::NO_ROUTE.code
+                })
+            })
             .or_else(|| self.error(table::firewalls::ALL, &[self.to], |_| true));
         let sites = self.both().map(crate::networks::site);
         let route = meshcore::route::between(&sites[0], &sites[1]);
@@ -134,7 +151,7 @@ impl Pair<'_> {
         let mut first = None;
         let mut is_unsure = false;
         for gateway in self.labelled(network) {
-            match self.lets_through(gateway) {
+            match self.lets_through(to, gateway) {
                 Ok(true) => return link(Answer::Yes, None),
                 Ok(false) => is_unsure = true,
                 Err(finding) => first = first.or(Some(finding)),
@@ -142,7 +159,21 @@ impl Pair<'_> {
         }
         // Where the cluster has none that counts, istiod takes those of the others in its network.
         let has_own = self.labelled(network).next().is_some();
-        if is_unsure || self.by_hand(network) || !has_own && self.others.has(network) {
+        let others = self
+            .others
+            .iter()
+            .filter(|_| !has_own)
+            .flat_map(|member| usable(member, network).map(move |gateway| (member, gateway)));
+        for (member, gateway) in others {
+            let leads_on = crate::member::reads(member, to)
+                && member.network() == to.network()
+                && member.bulk.asked.service.is_some();
+            match self.lets_through(member, gateway) {
+                Ok(true) if leads_on => return link(Answer::Yes, None),
+                _ => is_unsure = true,
+            }
+        }
+        if is_unsure || self.by_hand(network) {
             return link(Answer::Unknown, None);
         }
         let finding = self
@@ -158,8 +189,7 @@ impl Pair<'_> {
     }
 
     /// Whether requests for the service get through a gateway; false where that is not known.
-    fn lets_through(&self, gateway: &Gateway) -> Result<bool, meshcore::finding::Finding> {
-        let to = self.to;
+    fn lets_through(&self, to: &Member, gateway: &Gateway) -> Result<bool, Finding> {
         let object = gateway.object();
         let broken = |text: &str, fix: String| {
             Err(self.finding(to, &check::NOT_EXPOSED, &format!("gateway {object} {text}"), fix))
@@ -170,21 +200,45 @@ impl Pair<'_> {
         let Some(pods) = &gateway.pods else { return Ok(false) };
         if pods.ready == 0 {
             return self.error(table::gateways::ALL, &[to], |_| true).map_or_else(
-                || broken("has no pod that is ready", to.way.kubectl(["get", "pods", "-n", &gateway.namespace])),
+                || {
+                    broken(
+                        "has no pod that is ready",
+                        to.way.kubectl(["get", "pods", "-n", &gateway.namespace]),
+                    )
+                },
                 Err,
             );
         }
         let is_named = gateway.addresses.iter().all(|one| matches!(one, Address::Name(_)));
-        let is_known = to.state.knows(Resource::IstioGateways) && !is_named && !scoped && !gateway.is_ambient();
+        let is_known = to.state.knows(Resource::IstioGateways)
+            && !is_named
+            && !scoped
+            && !gateway.is_ambient();
         if let Some((text, fix)) = self.hidden_from(to, &gateway.namespace) {
             return Err(self.finding(to, &table::services::KEPT_BACK, &text, fix));
         }
-        let Some(target) = gateway.target else { return Ok(false) };
+        // Its istiod gives a gateway only what it would reach with mutual TLS.
+        let Some(rules) = self.rules_of(to, &gateway.namespace) else { return Ok(false) };
+        let is_plain = |mode: &meshstate::TlsMode| *mode != meshstate::TlsMode::IstioMutual;
+        if let Some(rule) = rules.iter().find(|rule| {
+            rule.tls.as_ref().is_some_and(is_plain)
+                || rule.port_tls.values().any(|mode| is_plain(mode))
+        }) {
+            let text = format!(
+                "DestinationRule {} switches mutual TLS off for {}: its gateway gets no endpoint",
+                rule.meta.object(),
+                self.host()
+            );
+            let fix = crate::traffic::set_mode(to, "destinationrule", &rule.meta, "ISTIO_MUTUAL");
+            return Err(self.finding(to, &table::services::PLAIN_TEXT, &text, fix));
+        }
+        // A server's port is that of the Service, which leads to the pods' own; or the pods' own.
+        let ports = [gateway.port, gateway.target];
         let listens = |one: &IstioGateway, server: &Listener| {
             server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH")
-                && server.port == target
+                && ports.contains(&Some(server.port))
                 && pods.labels.iter().any(|labels| selects(&one.selector, labels))
-                && server.hosts.iter().any(|host| self.is_for(host, &one.meta.namespace))
+                && server.hosts.iter().any(|host| self.is_for(host))
         };
         let all = &to.state.istio_gateways;
         if all.iter().any(|one| one.servers.iter().any(|server| listens(one, server))) {
@@ -194,21 +248,18 @@ impl Pair<'_> {
             return Ok(false);
         }
         let text = format!(
-            "has no server with AUTO_PASSTHROUGH on port {target} for {}",
+            "has no server with AUTO_PASSTHROUGH on port {} for {}",
+            gateway.port.unwrap_or_default(),
             self.host()
         );
         broken(&text, crate::gateways::expose(to, Some(gateway)))
     }
 
-    /// Whether a host of a Gateway, NAMESPACE/HOST, is for the service.
-    fn is_for(&self, host: &str, own: &str) -> bool {
-        let (namespace, pattern) = host.split_once('/').unwrap_or(("*", host));
-        let is_in = match namespace {
-            "*" => true,
-            "." => own == self.service.namespace,
-            other => other == self.service.namespace,
-        };
-        is_in && super::request::means(pattern, "", &self.host())
+    /// Whether a host of a Gateway, NAMESPACE/HOST, is for the service. With AUTO_PASSTHROUGH the
+    /// namespace does not matter.
+    fn is_for(&self, host: &str) -> bool {
+        let pattern = host.split_once('/').map_or(host, |(_, pattern)| pattern);
+        super::request::means(pattern, "", &self.host())
     }
 }
 
@@ -217,19 +268,10 @@ fn one<'a>(all: &BTreeSet<Option<&'a str>>) -> Option<Option<&'a str>> {
     all.iter().next().copied().filter(|_| all.len() == 1)
 }
 
-/// Gateways of clusters that are not asked about.
-#[derive(Debug, Default)]
-pub struct Others(BTreeSet<String>);
-
-impl Others {
-    /// Those of these clusters.
-    pub fn of<'a>(members: impl Iterator<Item = &'a Member>) -> Self {
-        let gateways = members.flat_map(|member| &member.bulk.gateways);
-        let usable = gateways.filter(|one| one.port.is_some() && !one.addresses.is_empty());
-        Self(usable.map(|one| one.network.clone()).collect())
-    }
-
-    fn has(&self, network: &str) -> bool {
-        self.0.contains(network)
-    }
+/// Gateways of a cluster into a network that others can use.
+fn usable<'a>(member: &'a Member, network: &'a str) -> impl Iterator<Item = &'a Gateway> {
+    let is_it = move |one: &&Gateway| {
+        one.network == network && one.port.is_some() && !one.addresses.is_empty()
+    };
+    member.bulk.gateways.iter().filter(is_it)
 }

@@ -1,8 +1,8 @@
 //! From the API's objects.
 
 use super::{
-    Destination, EgressScope, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener, ServiceEntry,
-    VirtualService, WorkloadEntry, WorkloadGroup,
+    Destination, EgressScope, Endpoint, EntryPort, GatewayApiGateway, IstioGateway, Listener,
+    ServiceEntry, VirtualService, WorkloadEntry, WorkloadGroup,
 };
 use crate::object::{NETWORK, Object, Pool};
 use meshcore::input::null_as_default;
