@@ -98,13 +98,20 @@ pub fn answer(
     Ok(Outcome { output, verdict })
 }
 
-/// The two clusters alone; of the caller's Secrets those that may be for the other one.
+/// The two clusters first, and those whose istiods serve them; of the Secrets of the caller's istiod
+/// those that may be for the other one.
 fn pair(mesh: Mesh, from: &str, to: &str) -> Mesh {
-    let strangers = crate::whose::strangers(&mesh, from, to);
-    let is_one = |member: &Member| member.name() == from || member.name() == to;
+    let primary = |name: &str| {
+        let member = mesh.named(name).and_then(|member| mesh.primary(member));
+        member.map_or_else(|| name.to_owned(), |member| member.name().to_owned())
+    };
+    let (reader, other) = (primary(from), primary(to));
+    let strangers = crate::whose::strangers(&mesh, &reader, to);
+    let kept = [from, to, &reader, &other];
+    let is_one = |member: &Member| kept.contains(&member.name());
     let mut members: Vec<Member> = mesh.members.into_iter().filter(is_one).collect();
     for member in &mut members {
-        if member.name() == from {
+        if member.name() == reader {
             for secret in &mut member.bulk.secrets {
                 secret.entries.retain(|(key, _)| !strangers.contains(key));
             }
@@ -112,7 +119,7 @@ fn pair(mesh: Mesh, from: &str, to: &str) -> Mesh {
             member.bulk.secrets.retain(|secret| !secret.entries.is_empty());
         }
     }
-    members.sort_by_key(|member| member.name() != from);
+    members.sort_by_key(|member| (member.name() != from, member.name() != to));
     Mesh::new(members)
 }
 

@@ -46,6 +46,7 @@ pub struct Link {
 
 /// Two clusters, a service, and what is wrong with them.
 pub struct Pair<'a> {
+    mesh: &'a Mesh,
     from: &'a Member,
     to: &'a Member,
     service: &'a Name,
@@ -58,6 +59,7 @@ impl<'a> Pair<'a> {
     pub fn new(mesh: &'a Mesh, question: &'a Question, findings: &'a [Finding]) -> Self {
         let service = &question.service;
         Self {
+            mesh,
             from: &mesh.members[0],
             to: &mesh.members[1],
             service,
@@ -68,18 +70,17 @@ impl<'a> Pair<'a> {
 
     /// The whole chain.
     pub fn links(&self) -> Vec<Link> {
-        vec![
+        let mut links = vec![
             self.captured(),
             self.control_plane(),
             self.credentials(),
             self.trust(),
             self.service(),
             self.name(),
-            self.way(),
-            self.encryption(),
-            self.client(),
-            self.locality(),
-        ]
+        ];
+        links.extend(self.way());
+        links.extend([self.encryption(), self.client(), self.locality()]);
+        links
     }
 
     /// The first error of a family, of these members, that is one of those meant.
@@ -121,21 +122,41 @@ impl<'a> Pair<'a> {
     }
 
     fn control_plane(&self) -> Link {
-        let text = format!(
-            "the control plane of {} runs, and each cluster has its own ID",
-            self.from.name()
-        );
-        let is_known = self.from.has_control_plane() && !self.to.ids.is_empty();
+        let from = self.from.name();
+        let reader = self.reader();
+        let (whose, member) = match (reader, &self.from.state.external_istiod) {
+            (Some(reader), None) => (format!("of {from}"), reader),
+            (Some(reader), Some(_)) => {
+                (format!("of {}, which serves {from},", reader.name()), reader)
+            }
+            (None, at) => {
+                let at = at.as_deref().unwrap_or_default();
+                (
+                    format!("at {at}, which serves {from} and is in no cluster of the input,"),
+                    self.from,
+                )
+            }
+        };
+        let text = format!("the control plane {whose} runs, and each cluster has its own ID");
+        let is_known = reader.is_some_and(Member::runs_control_plane) && !self.to.ids.is_empty();
         let finding = self
             .error(table::identity::ALL, &self.both(), |finding| {
                 finding.code != table::identity::TRUST_DOMAIN.code
             })
-            .or_else(|| self.error(table::control_planes::ALL, &[self.from], |_| true));
+            .or_else(|| self.error(table::control_planes::ALL, &[member], |_| true));
         Self::link("control plane", text, is_known, finding)
     }
 
     fn credentials(&self) -> Link {
-        let (from, to) = (self.from, self.to);
+        let (from, to) = (self.reader().unwrap_or(self.from), self.to);
+        if from.name() == to.name() {
+            let text = format!(
+                "{} needs none: the control plane of {} serves it",
+                self.from.name(),
+                to.name()
+            );
+            return Self::link("credentials", text, true, None);
+        }
         let text = format!("{} has credentials for {} that work", from.name(), to.name());
         let is_known = crate::member::reads(from, to);
         let finding = self
@@ -155,7 +176,7 @@ impl<'a> Pair<'a> {
         let knows = |member: &Member| {
             let roots = &member.state.roots;
             (roots.distributed.is_some() || roots.signer().is_some())
-                && !member.state.mesh_configs.is_empty()
+                && self.mesh.primary(member).is_some_and(|one| !one.state.mesh_configs.is_empty())
         };
         let finding = self.error(table::roots::ALL, &self.both(), |_| true).or_else(|| {
             self.error(table::identity::ALL, &self.both(), |f| {
@@ -229,7 +250,8 @@ impl<'a> Pair<'a> {
         let Name { namespace, name } = self.service;
         let text = format!("the name {name}.{namespace} resolves in {}", from.name());
         let is_known = from.state.knows(Resource::Services);
-        let resolves = from.bulk.service(namespace, name).is_some() || services::answers_dns(from);
+        let is_there = from.bulk.service(namespace, name).is_some();
+        let resolves = is_there || self.reader().is_some_and(services::answers_dns);
         let definition = self.to.bulk.service(namespace, name);
         let finding = definition.filter(|_| is_known && !resolves).map(|definition| {
             let text =
@@ -243,19 +265,40 @@ impl<'a> Pair<'a> {
         Self::link("name", text, is_known && resolves, finding)
     }
 
-    fn way(&self) -> Link {
+    /// The cluster whose istiod the callers have, if the input has it.
+    fn reader(&self) -> Option<&'a Member> {
+        self.mesh.primary(self.from)
+    }
+
+    /// By address within a network, which wants a route, or through a gateway.
+    fn way(&self) -> Vec<Link> {
         let (from, to) = (self.from, self.to);
         let networks = self.error(table::networks::ALL, &self.both(), |_| true);
         if from.network() == to.network() {
-            let network = to.network().unwrap_or("no named network");
-            let text = format!("both are in {network}, and pods reach each other");
+            let network = match to.network() {
+                Some(network) => format!("both are in network {network}"),
+                None => "no network is set in either, so both are in one".to_owned(),
+            };
+            let text = format!("{network}: pods reach each other by address, and need no gateway");
             let finding = networks
                 .or_else(|| self.error(table::ranges::ALL, &self.both(), |_| true))
                 .or_else(|| self.error(table::firewalls::ALL, &[to], |_| true));
             let sites = [from, to].map(crate::networks::site);
             let route = meshcore::route::between(&sites[0], &sites[1]);
             let is_known = route.is_ok_and(|route| route == meshcore::route::Route::Known);
-            return Self::link("network", text, is_known, finding);
+            let mut route =
+                format!("a route leads from pods of {} to those of {}", from.name(), to.name());
+            if !is_known {
+                route += ", which no object tells: mesh-probe asks the pods";
+            }
+            let is_told = self.both().iter().all(|member| {
+                let namespace = member.state.namespace(member.istio_namespace());
+                member.network().is_some() || namespace.is_some()
+            });
+            return vec![
+                Self::link("network", text, is_told, finding),
+                Self::link("route", route, is_known, None),
+            ];
         }
         let text = format!(
             "a gateway leads from {} into {} of {}",
@@ -264,12 +307,11 @@ impl<'a> Pair<'a> {
             to.name()
         );
         let finding = networks.or_else(|| self.error(table::gateways::ALL, &[to], |_| true));
-        let is_known = to
-            .bulk
-            .gateways
-            .iter()
-            .any(|gateway| !gateway.addresses.is_empty() && gateway.pods.is_some());
-        Self::link("gateway", text, is_known, finding)
+        let is_known = to.bulk.gateways.iter().any(|gateway| {
+            let has_ready = gateway.pods.as_ref().is_some_and(|pods| pods.ready > 0);
+            !gateway.addresses.is_empty() && has_ready
+        });
+        vec![Self::link("gateway", text, is_known, finding)]
     }
 
     fn encryption(&self) -> Link {
