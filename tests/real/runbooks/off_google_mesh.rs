@@ -268,8 +268,15 @@ fn with_istio() -> Place {
 fn joins_contexts() {
     let place = with_istio();
     let args = ["--networks", "network1,network2", "cluster1", "cluster2"];
+    // A flag that is not used would be warned of at every run.
     let steps = shows(&place, "on-prem-mesh", &args);
-    assert!(steps.contains("--platform onprem"), "{steps}");
+    assert!(!steps.contains("--platform"), "{steps}");
+    let steps = shows(&place, "on-prem-mesh", &[&["--internal"], &args[..]].concat());
+    assert!(steps.contains("--load-balancer internal --platform onprem"), "{steps}");
+    // The pods first: an address alone is too early.
+    let ready = ["rollout status deployment/istio-eastwestgateway", "mesh-lbaddr", "mesh-check"];
+    let places = ready.map(|step| steps.find(step).expect(step));
+    assert!(places.is_sorted(), "{steps}");
     let first = balanced(&place, "on-prem-mesh", &args);
     assert_eq!((first.code, first.stdout.as_str()), (Some(0), ""), "{first:?}");
     assert_eq!(place.remote_secrets("cluster1"), ["istio-remote-secret-cluster2"]);

@@ -6,6 +6,7 @@ use crate::found::Cluster;
 use crate::input::Clusters;
 use crate::object::{CACERTS, ROOT_MAP};
 use crate::parsed::{Bundle, Parsed};
+use crate::plan::restart_proxies;
 use crate::subject::{Restart, new_root, of_clusters};
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
@@ -175,8 +176,12 @@ fn not_taken_up(read: &Read<'_>) -> Option<Finding> {
         read.name
     );
     let namespace = read.sets[0].set.namespace.as_deref().unwrap_or("istio-system");
-    let restart = ["rollout", "restart", "deployment", "-l", "app=istiod", "-n", namespace];
-    let fix = command_line(["kubectl", "--context", read.name].into_iter().chain(restart));
+    let rollout = |what: &str| {
+        let words = ["rollout", what, "deployment", "-l", "app=istiod", "-n", namespace];
+        command_line(["kubectl", "--context", read.name].into_iter().chain(words))
+    };
+    let [find, restart] = restart_proxies(&[read.name]);
+    let fix = [rollout("restart"), rollout("status"), find, restart].join(" && ");
     let evidence = json!({"namespaces": others});
     let object = format!("{first}/{ROOT_MAP}");
     let fix = (Restart::Proxies, fix);

@@ -27,8 +27,12 @@ Examples:
 /// captures) or files, and writes what istiod would not take and what only peers would find out;
 /// exit status 1 if any of it is an error. `rotate` reads the same of running clusters, with
 /// whatever roots, and writes the steps that are missing until all have the root in --root-dir
-/// alone; --step writes the Secrets after one. No proxy distrusts another on the way. The root's
-/// key is never on standard output; those of the clusters are in their Secrets.
+/// alone; --step writes the Secrets after one. No proxy distrusts another on the way: with pods and
+/// WorkloadEntries in the input, too (`kubectl get pods,workloadentries -A -o json` after each
+/// cluster's CA), no step goes on before every proxy that they show has what it needs. `restarts`
+/// writes the commands that restart every proxy and wait for it: of sidecars, gateways and whatever
+/// else has the container istio-proxy; machines are named. The root's key is never on standard
+/// output; those of the clusters are in their Secrets.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-cacerts", version, before_help = EXAMPLES)]
 pub struct Args {
@@ -37,8 +41,8 @@ pub struct Args {
     pub(crate) what: What,
     #[command(flatten)]
     pub(crate) input: Input,
-    /// Cluster by name, which is its context; may be repeated. For verify and rotate: that of the
-    /// first, second and so on document of the input
+    /// Cluster by name, which is its context; may be repeated. Not for init: that of the first,
+    /// second and so on document of the input; one of pods alone is of the cluster before it
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Vec<String>,
     /// Folder of the root: root-cert.pem and root-key.pem, made when neither is there
@@ -57,7 +61,7 @@ pub struct Args {
     /// Judge and make certificates as of this time (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
-    /// Form: yaml or json for Secrets, lines or json for findings and steps [default: the first]
+    /// Form: yaml or json for Secrets, lines or json for all else [default: the first]
     #[arg(short, long, value_enum)]
     pub(crate) output: Option<Form>,
     #[command(flatten)]
@@ -76,6 +80,8 @@ pub(crate) enum What {
     Verify,
     /// Tell, or make, what is missing on the way to another root or new intermediates
     Rotate,
+    /// Tell the commands that restart every proxy
+    Restarts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -148,6 +154,10 @@ pub(crate) struct Rotating {
     /// Make new intermediates where those that are there are good, too
     #[arg(long)]
     pub(crate) renew: bool,
+    /// When the proxy of the last machine was restarted (RFC 3339), which no object tells: without
+    /// it no step goes on where there are machines
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) machines_restarted: Option<Timestamp>,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -161,7 +171,8 @@ impl Args {
         let Making { key, root_lifetime, lifetime, path_length, san, organization, crl_sign } =
             &self.making;
         let Judging { within, ignore, only, fail_on, list_checks } = &self.judging;
-        let given: [(&str, bool, &[What]); 18] = [
+        let Rotating { step, renew, machines_restarted } = &self.rotating;
+        let given: [(&str, bool, &[What]); 19] = [
             ("--root-dir", self.root_dir.is_some(), &[Init, Rotate]),
             ("--out", self.out.is_some(), &[Init]),
             ("--dir", self.dir.is_some(), &[Verify]),
@@ -178,8 +189,9 @@ impl Args {
             ("--only", !only.is_empty(), &[Verify]),
             ("--fail-on", fail_on.is_some(), &[Verify]),
             ("--list-checks", *list_checks, &[Verify]),
-            ("--step", self.rotating.step.is_some(), &[Rotate]),
-            ("--renew", self.rotating.renew, &[Rotate]),
+            ("--step", step.is_some(), &[Rotate]),
+            ("--renew", *renew, &[Rotate]),
+            ("--machines-restarted", machines_restarted.is_some(), &[Rotate]),
         ];
         match given.iter().find(|(_, is_given, of)| *is_given && !of.contains(&self.what)) {
             Some((flag, _, of)) => {
@@ -244,6 +256,7 @@ impl What {
             Self::Init => "init",
             Self::Verify => "verify",
             Self::Rotate => "rotate",
+            Self::Restarts => "restarts",
         }
     }
 }

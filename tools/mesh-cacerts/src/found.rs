@@ -1,5 +1,6 @@
 //! What a cluster's CA is made of, as it was found. No `Debug`: it holds keys.
 
+use crate::proxies::Proxies;
 use meshpki::bundle::Files;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -11,6 +12,12 @@ pub struct Cluster {
     pub sets: Vec<FileSet>,
     /// What its proxies are given as roots: the config maps `istio-ca-root-cert`, by namespace.
     pub published: BTreeMap<String, String>,
+    /// When its CA was last written, as Unix time, where the input tells.
+    pub given_at: Option<i64>,
+    /// When its proxies were first given these roots, as Unix time, where the input tells.
+    pub published_at: Option<i64>,
+    /// Its proxies, as far as they were looked for.
+    pub proxies: Proxies,
     /// What its objects are annotated with for mesh-apply, where it is known.
     pub name: Option<String>,
 }

@@ -1,7 +1,10 @@
-//! Reading clusters' CA Secrets and root config maps: kubectl's output, captures, our own Secrets.
+//! Reading clusters' CA Secrets and root config maps, and their proxies: kubectl's output,
+//! captures, our own Secrets.
 
 use crate::found::{Cluster, FileSet, Style};
-use crate::object::{CACERTS, Item, ROOT_KEY, ROOT_MAP, SELF_SIGNED, items};
+use crate::object::{
+    CACERTS, Content, Item, ROOT_KEY, ROOT_MAP, Reading, SELF_SIGNED, Texts, items,
+};
 use meshcore::input::Source;
 use meshcore::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +14,12 @@ use std::path::Path;
 pub type Clusters = BTreeMap<String, Cluster>;
 
 /// Reads the clusters; `names` are theirs in the order of the documents, if the user gives them.
-pub fn read(sources: &[Source], names: &[String]) -> Result<Clusters> {
+pub fn read(sources: &[Source], names: &[String], reading: Reading) -> Result<Clusters> {
     let mut clusters = Clusters::new();
     let mut names_left = names.iter();
     for source in sources {
-        let items = items(source)?;
+        let mut items = items(source, reading)?;
+        join_documents(&mut items);
         let documents = unnamed_documents(&items);
         let label = if names.is_empty() {
             labels_of(source, &items, &documents)
@@ -43,8 +47,9 @@ pub fn read(sources: &[Source], names: &[String]) -> Result<Clusters> {
     }
     drop_unused_self_signed(&mut clusters);
     if clusters.is_empty() {
+        let nor_pods = if reading == Reading::Proxies { ", and no pod" } else { "" };
         return Err(Error::data(format!(
-            "the input has no Secret {CACERTS} and no config map {ROOT_MAP}"
+            "the input has no Secret {CACERTS} and no config map {ROOT_MAP}{nor_pods}"
         ))
         .hint("kubectl get secret,cm -n istio-system -o json has both"));
     }
@@ -61,6 +66,28 @@ fn too_few(names: &[String]) -> Error {
 
 fn named_twice(item: &Item) -> Error {
     Error::usage("--cluster is given, and the input names its clusters itself").at(&item.place)
+}
+
+/// What kubectl printed of a cluster's pods and machines belongs to the document before it, which
+/// has the cluster's CA.
+fn join_documents(items: &mut [Item]) {
+    let mut first: Option<String> = None;
+    let mut has_proxies = false;
+    let unnamed = |a: &Item, b: &Item| a.cluster.is_none() && b.cluster.is_none();
+    for run in items.chunk_by_mut(|a, b| unnamed(a, b) && a.document == b.document) {
+        if run[0].cluster.is_some() {
+            continue;
+        }
+        let is_proxy = |item: &Item| !matches!(item.content, Content::Texts(_));
+        let of_proxies = run.iter().all(is_proxy);
+        match &first {
+            Some(first) if of_proxies && !has_proxies => {
+                run.iter_mut().for_each(|item| item.document.clone_from(first));
+            }
+            _ => first = Some(run[0].document.clone()),
+        }
+        has_proxies = run.iter().any(is_proxy);
+    }
 }
 
 /// The documents whose objects do not say which cluster they are of, in order.
@@ -82,9 +109,17 @@ fn labels_of(
     items: &[Item],
     documents: &[&str],
 ) -> BTreeMap<String, (String, bool)> {
-    let mut known = BTreeSet::new();
+    let (mut known, mut with_pods) = (BTreeSet::new(), BTreeSet::new());
     let mut unnamed = items.iter().filter(|item| item.cluster.is_none());
-    let is_one = unnamed.all(|item| known.insert((&item.namespace, &item.name)));
+    let is_one = unnamed.all(|item| match &item.content {
+        Content::Texts(texts) => known.insert((&texts.namespace, &texts.name)),
+        // kubectl prints all pods of a cluster at once.
+        Content::Pod(_) => {
+            with_pods.insert(&item.document);
+            with_pods.len() < 2
+        }
+        Content::Entry(_) => true,
+    });
     let stem = Path::new(&source.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let label = |document: &str| match stem.clone() {
         _ if !is_one => (document.to_owned(), false),
@@ -95,7 +130,18 @@ fn labels_of(
 }
 
 fn add(cluster: &mut Cluster, item: Item) -> Result<()> {
-    let Item { namespace, name, mut data, place, .. } = item;
+    let Item { content, place, .. } = item;
+    let Texts { namespace, name, mut data, updated } = match content {
+        Content::Texts(texts) => texts,
+        Content::Pod(pod) => {
+            cluster.proxies.add_pod(*pod);
+            return Ok(());
+        }
+        Content::Entry(entry) => {
+            cluster.proxies.add_machine(&entry);
+            return Ok(());
+        }
+    };
     let of = namespace.as_deref().map_or(String::new(), |namespace| format!("{namespace}/"));
     let object = format!("{of}{name}");
     let twice = || {
@@ -106,6 +152,8 @@ fn add(cluster: &mut Cluster, item: Item) -> Result<()> {
     if name == ROOT_MAP {
         let Some(text) = data.remove(ROOT_KEY) else { return Ok(()) };
         let namespace = namespace.unwrap_or_default();
+        // Those of younger namespaces were written later.
+        cluster.published_at = cluster.published_at.into_iter().chain(updated).min();
         let old = cluster.published.insert(namespace, text.to_string());
         return if old.is_some_and(|old| old != *text) { Err(twice()) } else { Ok(()) };
     }
@@ -114,6 +162,7 @@ fn add(cluster: &mut Cluster, item: Item) -> Result<()> {
         _ => FileSet::of_files(object.clone(), namespace, data),
     };
     let Some(set) = set else { return Ok(()) };
+    cluster.given_at = cluster.given_at.max(updated);
     match cluster.sets.iter().find(|known| known.object == set.object) {
         Some(known) if *known == set => Ok(()),
         Some(_) => Err(twice()),
@@ -138,7 +187,9 @@ fn drop_unused_self_signed(clusters: &mut Clusters) {
             .sets
             .retain(|set| set.style != Style::SelfSigned || !given.contains(&set.namespace));
     }
-    clusters.retain(|_, cluster| !cluster.sets.is_empty() || !cluster.published.is_empty());
+    clusters.retain(|_, cluster| {
+        !cluster.sets.is_empty() || !cluster.published.is_empty() || cluster.proxies.are_seen
+    });
 }
 
 #[cfg(test)]
@@ -168,7 +219,8 @@ mod tests {
     fn read_named(name: &str, documents: &[Value], names: &[&str]) -> Result<Clusters> {
         let text = documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        read(&[Source::new(name.into(), text.into_bytes()).unwrap()], &names)
+        let source = Source::new(name.into(), text.into_bytes()).unwrap();
+        read(&[source], &names, Reading::Proxies)
     }
 
     /// Each cluster's label, whether that is its name, and its CA certificates.
@@ -221,6 +273,27 @@ mod tests {
     }
 
     #[test]
+    fn pods_are_of_the_cluster_whose_ca_comes_before_them() {
+        let pod = |name: &str| {
+            list(&[json!({"kind": "Pod", "metadata": {"name": name, "namespace": "a"},
+                "spec": {"containers": [{"name": "istio-proxy"}]}})])
+        };
+        let pods = |clusters: &Clusters| -> Vec<(String, bool)> {
+            clusters.iter().map(|(name, one)| (name.clone(), one.proxies.are_seen)).collect()
+        };
+        let ca = |text: &str| list(&[secret(CACERTS, text)]);
+        let documents = [ca("x"), pod("p"), ca("y"), ca("z"), pod("q")];
+        let clusters = read_named("stdin", &documents, &["a", "b", "c"]).unwrap();
+        let expected = [("a", true), ("b", false), ("c", true)];
+        assert_eq!(pods(&clusters), expected.map(|(name, seen)| (name.to_owned(), seen)));
+        let clusters = read_named("stdin", &[pod("p"), pod("q")], &["a", "b"]).unwrap();
+        assert_eq!(clusters.len(), 2);
+        // Without names two are not taken for one.
+        assert_eq!(read_named("stdin", &[pod("p"), pod("q")], &[]).unwrap().len(), 2);
+        assert_eq!(read_named("stdin", &[ca("x"), pod("q")], &[]).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_capture_names_the_objects_of_its_own_list() {
         let capture = |cluster: &str, item: Value| {
             list(&[json!({"kind": "Capture", "metadata": {"name": cluster}}), item])
@@ -268,7 +341,7 @@ mod tests {
                 let file = format!("dir/{name}.json");
                 sources.push(Source::new(file, text.into_bytes()).unwrap());
             }
-            let clusters = read(&sources, &[]).unwrap();
+            let clusters = read(&sources, &[], Reading::Authority).unwrap();
             prop_assert!(clusters.keys().eq(names.iter()));
             for (name, cluster) in &clusters {
                 prop_assert_eq!(cluster.sets[0].ca_cert.as_ref(), Some(name));

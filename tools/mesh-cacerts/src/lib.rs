@@ -1,4 +1,5 @@
-//! One root for a mesh: makes, verifies and rotates the CA certificates of its clusters.
+//! One root for a mesh: makes, verifies and rotates the CA certificates of its clusters, and
+//! restarts its proxies.
 //!
 //! What bounds it: to make RSA keys. `init` for two clusters makes three of 4096 bits, 28 to 35
 //! thousand million instructions, of which the keys take all but 3 %: from 1.4 to 4.7 s in six
@@ -21,7 +22,9 @@ mod member;
 mod object;
 mod parsed;
 mod plan;
+mod proxies;
 mod recipe;
+mod restarts;
 mod root;
 mod state;
 mod step;
@@ -32,16 +35,20 @@ pub use flags::Args;
 pub use found::{Cluster, FileSet, Key, Style};
 pub use input::Clusters;
 pub use meshcore::check::Check;
+pub use plan::{read_all, restart_proxies};
 pub use verify::{When, verify as findings};
 
 use flags::{Form, What};
 use folder::Folders;
 use init::{Issued, Places};
+use jiff::Timestamp;
 use meshcore::finding::{self, Finding, Severity};
 use meshcore::folder::{Stage, name_left_behind};
 use meshcore::{Console, Error, Message, Outcome, Result, json_lines, json_pretty, visible, yaml};
 use meshpki::Certificate;
-use plan::Commands;
+use object::Reading;
+use plan::{Commands, Proxies};
+use restarts::Times;
 use root::RootDir;
 use serde_json::{Value, json};
 use state::Goal;
@@ -55,6 +62,11 @@ pub fn run(args: Args, console: &Console) -> Result<Outcome> {
         What::Init => init(&args, console),
         What::Verify => verify(&args, console),
         What::Rotate => rotate(&args, console),
+        What::Restarts => {
+            let form = args.form([Form::Lines, Form::Json])?;
+            let clusters = input::read(&args.input.read()?, &args.cluster, Reading::Proxies)?;
+            restarts::script(&clusters, form == Form::Json, console).map(Outcome::done)
+        }
     }
 }
 
@@ -95,7 +107,7 @@ fn verify(args: &Args, console: &Console) -> Result<Outcome> {
         name_left_behind(dir, console);
         folder::read(dir)?
     } else {
-        let clusters = input::read(&args.input.read()?, &args.cluster)?;
+        let clusters = input::read(&args.input.read()?, &args.cluster, Reading::Authority)?;
         Folders { clusters, open_keys: Vec::new() }
     };
     let without_keys = verify::without_keys(&clusters);
@@ -129,10 +141,20 @@ fn rotate(args: &Args, console: &Console) -> Result<Outcome> {
         Some(_) => [Form::Yaml, Form::Json],
     })?;
     let when = When { at: args.now()?, within: args.within().seconds() };
-    let clusters = input::read(&args.input.read()?, &args.cluster)?;
+    let clusters = input::read(&args.input.read()?, &args.cluster, Reading::Proxies)?;
+    for (label, _) in clusters.iter().filter(|(_, cluster)| cluster.is_remote()) {
+        let text = "it has pods, and neither a CA nor istiod is in the input: taken for a cluster \
+                    that the istiod of another one serves";
+        console.note(&Message::new(text).at(format!("cluster {label}")));
+    }
     let root = dir.certificate(when.at)?;
     let goal = |root| Goal { root, when, renew: args.rotating.renew };
     let states = state::read(&clusters, &goal(root.as_ref()))?;
+    let machines = args.rotating.machines_restarted;
+    let machines_restarted = machines.map(|time| time.to_string());
+    let machines = machines.map(Timestamp::as_second);
+    let times = Times { now: when.at, machines };
+    let behind = |step: Step| restarts::behind(&clusters, &states, step, times);
     let Some(step) = step else {
         let root_dir = dir.path().display().to_string();
         let recipe = args.recipe();
@@ -143,12 +165,22 @@ fn rotate(args: &Args, console: &Console) -> Result<Outcome> {
             recipe: &recipe,
             renew,
             within: args.within(),
+            machines_restarted: machines_restarted.as_deref(),
         };
-        let steps = plan::missing(&states, &commands);
+        // What is looked at is what the step that was taken last gave to proxies.
+        let last = plan::last(&states);
+        let proxies = Proxies { clusters: &clusters, last, behind: behind(last) };
+        let (steps, is_cut) = plan::missing(&states, &proxies, &commands);
         if steps.is_empty() {
             console
                 .note(&Message::new("no step is missing").hint("--renew makes new intermediates"));
         }
+        if is_cut {
+            let text = "further steps come after the machines were restarted";
+            let hint = "then ask again, with --machines-restarted and the time";
+            console.note(&Message::new(text).hint(hint));
+        }
+        restarts::warn(&proxies.behind, console);
         return Ok(Outcome::done(match form {
             Form::Json => json_lines(&steps),
             _ => plan::lines(&steps),
@@ -167,9 +199,21 @@ fn rotate(args: &Args, console: &Console) -> Result<Outcome> {
         (Step::Trust, root) => trust(args, &dir, root, &states, console)?,
         (Step::Sign, _) => {
             let signer = dir.signer(when.at)?.ok_or_else(not_made)?;
+            step::can_sign(&states)?;
+            // Below the same root nobody needs to know another one.
+            if states.iter().any(|state| !state.is_below) {
+                restarts::check(&behind(Step::Restart), Step::Restart, console)?;
+            }
             step::sign(&states, &signer, &args.recipe(), when.at)?
         }
-        (Step::Drop, root) => step::drop_old(&states, &root.ok_or_else(not_made)?)?,
+        (Step::Drop, root) => {
+            let root = root.ok_or_else(not_made)?;
+            step::can_drop(&states)?;
+            if states.iter().any(|state| !state.is_alone) {
+                restarts::check(&behind(Step::Sign), Step::Sign, console)?;
+            }
+            step::drop_old(&states, &root)?
+        }
     };
     Ok(Outcome::done(manifests(&secrets, form)))
 }

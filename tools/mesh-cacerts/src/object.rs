@@ -1,11 +1,14 @@
-//! The objects in which a CA is seen: Secrets with its files, config maps with its roots.
+//! The objects in which a CA is seen: Secrets with its files, config maps with its roots; and those
+//! in which its proxies are: pods, and WorkloadEntries of machines.
 
 use crate::manifest::FOR_CLUSTER;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use meshcore::input::{Document, Source, null_as_default};
 use meshcore::{Error, Result};
 use meshpki::bundle::Files;
+use meshstate::{Pod, WorkloadEntry};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -24,14 +27,41 @@ pub struct Item {
     pub document: String,
     /// The cluster's name, where annotation or capture tells.
     pub cluster: Option<String>,
+    /// What it tells.
+    pub content: Content,
+    /// Where it stood, for messages.
+    pub place: String,
+}
+
+/// What an object tells.
+pub enum Content {
+    /// A Secret or a config map.
+    Texts(Texts),
+    /// A pod, with a proxy or without.
+    Pod(Box<Pod>),
+    /// A machine, or another address outside of the cluster.
+    Entry(Box<WorkloadEntry>),
+}
+
+/// A Secret or a config map.
+pub struct Texts {
     /// Its namespace, where it says one.
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
     /// Its texts, decoded.
     pub data: Files,
-    /// Where it stood, for messages.
-    pub place: String,
+    /// When it was last written, as Unix time, where the input tells.
+    pub updated: Option<i64>,
+}
+
+/// Which objects are of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Those of the CA.
+    Authority,
+    /// Those of its proxies, too.
+    Proxies,
 }
 
 /// What is asked of every object; that of others than ours may be anything.
@@ -51,15 +81,24 @@ struct Data {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
     namespace: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     annotations: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    managed_fields: Vec<Write>,
+}
+
+/// Who wrote some of an object's fields, and when.
+#[derive(Deserialize)]
+struct Write {
+    time: Option<Timestamp>,
 }
 
 /// The objects of interest of one source, in order.
-pub fn items(source: &Source) -> Result<Vec<Item>> {
+pub fn items(source: &Source, reading: Reading) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     // The list that a capture's header stands in, and its cluster.
     let mut capture: Option<(String, String)> = None;
@@ -71,19 +110,31 @@ pub fn items(source: &Source) -> Result<Vec<Item>> {
             continue;
         }
         let object: Object = document.decode()?;
-        let Metadata { name, namespace, mut annotations } = object.metadata;
-        let data = match (object.kind.as_str(), name.as_str()) {
-            ("Secret", CACERTS | SELF_SIGNED) => secret_data(&document)?,
-            ("ConfigMap", ROOT_MAP) => texts(document.decode::<Data>()?.data).collect(),
+        let Metadata { name, namespace, mut annotations, managed_fields } = object.metadata;
+        let texts = |data: Files| {
+            let updated = managed_fields.iter().filter_map(|write| write.time).max();
+            let namespace = namespace.clone().filter(|namespace| !namespace.is_empty());
+            let updated = updated.map(Timestamp::as_second);
+            Content::Texts(Texts { namespace, name: name.clone(), data, updated })
+        };
+        let content = match (object.kind.as_str(), name.as_str()) {
+            ("Secret", CACERTS | SELF_SIGNED) => texts(secret_data(&document)?),
+            ("ConfigMap", ROOT_MAP) => {
+                texts(self::texts(document.decode::<Data>()?.data).collect())
+            }
+            ("Pod", _) if reading == Reading::Proxies => {
+                Content::Pod(Box::new(Pod::read(&document)?))
+            }
+            ("WorkloadEntry", _) if reading == Reading::Proxies => {
+                Content::Entry(Box::new(WorkloadEntry::read(&document)?))
+            }
             _ => continue,
         };
         let of_capture = capture.as_ref().filter(|(within, _)| *within == list && !list.is_empty());
         items.push(Item {
             document: document_of(&place, &source.name),
             cluster: annotations.remove(FOR_CLUSTER).or_else(|| of_capture.map(|(_, c)| c.clone())),
-            namespace: namespace.filter(|namespace| !namespace.is_empty()),
-            name,
-            data,
+            content,
             place,
         });
     }

@@ -25,8 +25,14 @@ pub struct State<'a> {
     pub label: &'a str,
     /// Its name, if it is known.
     pub name: Option<&'a str>,
+    /// All that was found of it.
+    pub cluster: &'a Cluster,
     /// Its CA.
     pub parsed: Parsed<'a>,
+    /// From when on the CA certificate is valid, as Unix time: it was made then.
+    pub made: i64,
+    /// The same of the root to go to.
+    pub root_made: i64,
     /// When the CA certificate ends, as Unix time.
     pub expires: i64,
     /// Whether the root is among its roots.
@@ -52,11 +58,14 @@ pub enum Published {
     Alone,
 }
 
-/// The states of all clusters. Each must have a CA that istiod takes and that is kept as Istio
+/// The states of all clusters but those that another's istiod serves. Each must have a CA that istiod takes and that is kept as Istio
 /// keeps it.
 pub fn read<'a>(clusters: &'a Clusters, goal: &Goal<'_>) -> Result<Vec<State<'a>>> {
     let mut states = Vec::new();
     for (label, cluster) in clusters {
+        if cluster.is_remote() {
+            continue;
+        }
         if cluster.sets.is_empty() {
             return Err(Error::data("its CA is not in the input")
                 .at(format!("cluster {label}"))
@@ -66,6 +75,10 @@ pub fn read<'a>(clusters: &'a Clusters, goal: &Goal<'_>) -> Result<Vec<State<'a>
         for set in &cluster.sets {
             states.push(State::read(label, cluster, set, goal)?);
         }
+    }
+    if states.is_empty() {
+        return Err(Error::data("no cluster's CA is in the input")
+            .hint("pipe its Secrets in: kubectl get secrets,configmaps -n istio-system -o json"));
     }
     Ok(states)
 }
@@ -91,7 +104,8 @@ impl<'a> State<'a> {
             )
             .at(place));
         }
-        let Some(expires) = parsed.signing().map(Certificate::not_after) else {
+        let Some((made, expires)) = parsed.signing().map(|ca| (ca.not_before(), ca.not_after()))
+        else {
             return Err(Error::data("has no CA certificate").at(place));
         };
         let is_trusted = goal.root.is_some_and(|root| parsed.roots.has(root));
@@ -100,6 +114,9 @@ impl<'a> State<'a> {
         Ok(Self {
             label,
             name: cluster.name.as_deref(),
+            cluster,
+            made,
+            root_made: goal.root.map_or(i64::MIN, Certificate::not_before),
             expires,
             is_trusted,
             is_signed: is_below && lasts && !goal.renew,

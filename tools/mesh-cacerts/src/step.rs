@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 pub enum Step {
     /// Every cluster takes certificates of the new root, too.
     Trust,
-    /// Every proxy is given both roots.
+    /// Every proxy, in pods and on machines, is given both roots.
     Restart,
     /// Every cluster signs below the new root.
     Sign,
@@ -69,8 +69,8 @@ pub fn trust(states: &[State<'_>], root: &Certificate) -> Result<Vec<Value>> {
     states.iter().map(secret).collect()
 }
 
-/// The Secrets after [`Step::Sign`], which comes after all clusters trust the root.
-pub fn sign(states: &[State<'_>], root: &Signer, recipe: &Recipe, now: i64) -> Result<Vec<Value>> {
+/// Whether [`Step::Sign`] may come: all clusters trust the root, and have said so to their proxies.
+pub fn can_sign(states: &[State<'_>]) -> Result<()> {
     for state in states {
         if !state.is_trusted {
             return Err(too_early(state, "does not trust the new root yet", Step::Trust));
@@ -80,6 +80,11 @@ pub fn sign(states: &[State<'_>], root: &Signer, recipe: &Recipe, now: i64) -> R
             return Err(too_early(state, what, Step::Restart));
         }
     }
+    Ok(())
+}
+
+/// The Secrets after [`Step::Sign`].
+pub fn sign(states: &[State<'_>], root: &Signer, recipe: &Recipe, now: i64) -> Result<Vec<Value>> {
     let secret = |state: &State<'_>| {
         let mut files = files(state)?;
         if state.is_signed {
@@ -107,8 +112,8 @@ pub fn sign(states: &[State<'_>], root: &Signer, recipe: &Recipe, now: i64) -> R
     states.iter().map(secret).collect()
 }
 
-/// The Secrets after [`Step::Drop`], which comes after all clusters sign below the root.
-pub fn drop_old(states: &[State<'_>], root: &Certificate) -> Result<Vec<Value>> {
+/// Whether [`Step::Drop`] may come: all clusters sign below the root.
+pub fn can_drop(states: &[State<'_>]) -> Result<()> {
     for state in states {
         if !state.is_trusted {
             return Err(too_early(state, "does not trust the new root yet", Step::Trust));
@@ -117,6 +122,11 @@ pub fn drop_old(states: &[State<'_>], root: &Certificate) -> Result<Vec<Value>> 
             return Err(too_early(state, "does not sign below the new root yet", Step::Sign));
         }
     }
+    Ok(())
+}
+
+/// The Secrets after [`Step::Drop`].
+pub fn drop_old(states: &[State<'_>], root: &Certificate) -> Result<Vec<Value>> {
     let secret = |state: &State<'_>| {
         let mut files = files(state)?;
         if !state.is_alone {

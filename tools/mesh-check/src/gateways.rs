@@ -6,6 +6,7 @@ use crate::injection;
 use crate::member::{Member, Mesh};
 use crate::networks::is_divided;
 use crate::table::{Check, gateways as check};
+use jiff::Timestamp;
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
 use meshstate::{Resource, ServiceType};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Networks that others cannot enter, and why.
 #[must_use]
-pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+pub fn findings(mesh: &Mesh, at: Timestamp) -> Vec<Finding> {
     let mut found: Vec<Finding> = mesh.known().flat_map(mislabelled).collect();
     if !is_divided(mesh) {
         return found;
@@ -22,7 +23,7 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     found.extend(networks_without(mesh));
     for member in mesh.known() {
         for gateway in &member.bulk.gateways {
-            found.extend(of_gateway(mesh, member, gateway));
+            found.extend(of_gateway(mesh, member, gateway, at));
         }
         found.extend(ambient(member));
     }
@@ -145,7 +146,7 @@ pub fn expose(member: &Member, gateway: Option<&Gateway>) -> String {
     format!("{} | {}", command_line(words), member.way.apply())
 }
 
-fn of_gateway(mesh: &Mesh, member: &Member, gateway: &Gateway) -> Vec<Finding> {
+fn of_gateway(mesh: &Mesh, member: &Member, gateway: &Gateway, at: Timestamp) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(no_port(member, gateway));
     found.extend(no_address(member, gateway));
@@ -155,8 +156,8 @@ fn of_gateway(mesh: &Mesh, member: &Member, gateway: &Gateway) -> Vec<Finding> {
     let not_injected = not_injected(member, gateway);
     let is_injected = not_injected.is_none();
     found.extend(not_injected);
-    found.extend(pods(member, gateway).filter(|_| is_injected));
-    found.extend(not_exposed(member, gateway));
+    found.extend(pods(member, gateway, at).filter(|_| is_injected));
+    found.extend(not_exposed(mesh, member, gateway));
     found
 }
 
@@ -260,8 +261,13 @@ fn http_balancer(member: &Member, gateway: &Gateway) -> Option<Finding> {
     Some(finding(member, &check::HTTP_BALANCER, gateway, &text, json!({"sign": sign}), fix))
 }
 
-fn pods(member: &Member, gateway: &Gateway) -> Option<Finding> {
+fn pods(member: &Member, gateway: &Gateway, at: Timestamp) -> Option<Finding> {
     let pods = gateway.pods.as_ref().filter(|pods| pods.ready == 0)?;
+    let workload = gateway.workload.as_ref().filter(|workload| workload.replicas > 0);
+    let made = pods.newest.or_else(|| workload?.created.filter(|_| pods.count == 0));
+    if let Some(age) = made.and_then(|made| member.young(made, at)) {
+        return Some(starts(member, gateway, age));
+    }
     let text = match pods.count {
         0 => "has no pods".to_owned(),
         n => format!("has {n} pods, of which none is ready"),
@@ -287,6 +293,22 @@ fn pods(member: &Member, gateway: &Gateway) -> Option<Finding> {
     Some(finding(member, &check::PODS, gateway, &text, json!({"pods": pods.count}), fix))
 }
 
+/// What a wait is for, and no restart: that would only begin anew.
+fn starts(member: &Member, gateway: &Gateway, age: i64) -> Finding {
+    let namespace = &*gateway.namespace;
+    let wait = |words: &[&str]| {
+        member.way.kubectl(words.iter().copied().chain(["-n", namespace, "--timeout=5m"]))
+    };
+    let labels = gateway.selector.iter().map(|(key, value)| format!("{key}={value}"));
+    let labels = labels.collect::<Vec<_>>().join(",");
+    let fix = match &gateway.workload {
+        Some(workload) => wait(&["rollout", "status", &workload.name]),
+        None => wait(&["wait", "pods", "-l", &labels, "--for=condition=Ready"]),
+    };
+    let text = format!("has no pod that is ready yet: the newest was made {age} s before");
+    finding(member, &check::STARTS, gateway, &text, json!({"seconds": age}), fix)
+}
+
 fn not_injected(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let owner = gateway.pods.as_ref()?.not_injected.as_ref()?;
     let text = format!("has pods of {owner} with the image \"auto\": nobody injected their proxy");
@@ -302,8 +324,10 @@ fn not_injected(member: &Member, gateway: &Gateway) -> Option<Finding> {
     Some(finding(member, &check::NOT_INJECTED, gateway, &text, json!({"owner": owner}), fix))
 }
 
-fn not_exposed(member: &Member, gateway: &Gateway) -> Option<Finding> {
-    let state = &member.state;
+/// Who configures the gateway's pods reads Gateways of its own cluster alone.
+fn not_exposed(mesh: &Mesh, member: &Member, gateway: &Gateway) -> Option<Finding> {
+    let primary = mesh.primary(member)?;
+    let state = &primary.state;
     if gateway.is_ambient() || gateway.port.is_none() || !state.knows(Resource::IstioGateways) {
         return None;
     }
@@ -328,7 +352,7 @@ fn not_exposed(member: &Member, gateway: &Gateway) -> Option<Finding> {
         None => "lets no service through: no Gateway resource has AUTO_PASSTHROUGH".to_owned(),
     };
     let evidence = json!({"network": gateway.network, "selector": gateway.selector});
-    let fix = expose(member, Some(gateway));
+    let fix = expose(primary, Some(gateway));
     Some(finding(member, &check::NOT_EXPOSED, gateway, &text, evidence, fix))
 }
 

@@ -203,12 +203,12 @@ fn findings(mesh: &Mesh, rules: Option<&[Existing]>, judging: Judging) -> Result
         mesh.members.iter().flat_map(|m| m.bulk.findings.clone()).collect();
     found.extend(captures::findings(mesh));
     found.extend(identity::findings(mesh));
-    found.extend(planes::findings(mesh));
+    found.extend(planes::findings(mesh, judging.at));
     found.extend(secrets::findings(mesh, judging));
     found.extend(roots::findings(mesh, judging));
     found.extend(networks::findings(mesh)?);
     found.extend(ranges::findings(mesh)?);
-    found.extend(gateways::findings(mesh));
+    found.extend(gateways::findings(mesh, judging.at));
     found.extend(firewalls::findings(mesh, rules)?);
     found.extend(services::findings(mesh));
     found.extend(traffic::findings(mesh));

@@ -4,6 +4,7 @@ use crate::bulk::Bulk;
 use crate::command::Way;
 use crate::given::{self, Given};
 use crate::table::Check;
+use jiff::Timestamp;
 use meshcore::finding::Finding;
 use meshstate::ClusterState;
 use serde_json::{Value, json};
@@ -39,6 +40,10 @@ pub struct Mesh {
     by_name: HashMap<String, usize>,
     by_context: HashMap<String, usize>,
 }
+
+/// For so many seconds Kubernetes takes a Deployment for one that makes progress
+/// (`progressDeadlineSeconds`).
+const PROGRESS: i64 = 600;
 
 /// A kind and a name: what a finding of a cluster is about.
 pub type Object<'a> = (&'a str, &'a str);
@@ -90,6 +95,16 @@ impl Member {
         Finding { code, severity, object, message, evidence, fix }
     }
 
+    /// How many seconds old something was when the cluster was captured (or at this time, if that
+    /// is not known), if a controller may still be at it.
+    #[must_use]
+    pub fn young(&self, made: Timestamp, at: Timestamp) -> Option<i64> {
+        let header = self.state.header.as_ref();
+        let seen = header.and_then(|header| header.time.or(header.captured_at)).unwrap_or(at);
+        let age = seen.duration_since(made).as_secs().max(0);
+        (age < PROGRESS).then_some(age)
+    }
+
     /// Whether it is known what is in it.
     #[must_use]
     pub fn is_known(&self) -> bool {
@@ -106,6 +121,18 @@ impl Member {
     #[must_use]
     pub fn has_control_plane(&self) -> bool {
         !self.state.control_planes.is_empty() || !self.state.managed.is_empty()
+    }
+
+    /// Whether another cluster's istiod serves it.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.state.external_istiod.is_some()
+    }
+
+    /// Whether any replica of its control plane is ready, as far as that is to be seen.
+    #[must_use]
+    pub fn runs_control_plane(&self) -> bool {
+        !self.state.managed.is_empty() || self.state.control_planes.iter().any(|one| one.ready > 0)
     }
 
     /// Whether its istiod reads remote Secrets. Google's control planes are given credentials in
@@ -202,6 +229,20 @@ impl Mesh {
         let after = |i: usize| self.members[i + 1..].iter();
         let with = move |(i, a)| after(i).map(move |b| (a, b));
         self.members.iter().enumerate().flat_map(with).filter(|(a, b)| are_of_one_mesh(a, b))
+    }
+
+    /// The cluster whose istiod serves this one: itself, or a primary cluster that the input has. By
+    /// the word of the cluster, or else by who has credentials for it.
+    #[must_use]
+    pub fn primary<'a>(&'a self, of: &'a Member) -> Option<&'a Member> {
+        if !of.is_remote() {
+            return Some(of);
+        }
+        let named: Vec<&str> = of.state.served_by().collect();
+        let has_istiod = |one: &&Member| !one.state.control_planes.is_empty();
+        let is_named = |one: &&Member| one.ids.iter().any(|id| named.contains(&id.as_str()));
+        let mut all = self.peers(of).filter(has_istiod);
+        all.find(is_named).or_else(|| self.peers(of).filter(has_istiod).find(|one| reads(one, of)))
     }
 
     /// The others of its mesh.

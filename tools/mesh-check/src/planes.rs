@@ -3,18 +3,20 @@
 use crate::command::then;
 use crate::member::{Member, Mesh};
 use crate::table::control_planes as check;
+use jiff::Timestamp;
 use meshcore::finding::Finding;
-use meshstate::{ControlPlane, Resource};
+use meshstate::{ControlPlane, DEFAULT_TRUST_DOMAIN, MeshConfig, Resource};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Control planes that do not run, are missing, or do not fit together.
 #[must_use]
-pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+pub fn findings(mesh: &Mesh, at: Timestamp) -> Vec<Finding> {
     let mut found = Vec::new();
     for member in mesh.known() {
-        found.extend(none(member));
+        found.extend(none(mesh, member));
         for plane in &member.state.control_planes {
-            found.extend(not_ready(member, plane));
+            found.extend(not_ready(member, plane, at));
             found.extend(wipes(member, plane));
             found.extend(no_timeout(member, plane));
         }
@@ -27,18 +29,26 @@ fn deployment(plane: &ControlPlane) -> String {
     format!("deployment/{}", plane.meta.name)
 }
 
-fn not_ready(member: &Member, plane: &ControlPlane) -> Option<Finding> {
+fn not_ready(member: &Member, plane: &ControlPlane, at: Timestamp) -> Option<Finding> {
     let is_only = member.state.control_planes.len() == 1;
     if plane.ready > 0 || (plane.replicas == 0 && !is_only) {
         return None;
     }
     let object = plane.meta.object();
+    let (deployment, namespace) = (deployment(plane), &*plane.meta.namespace);
+    let kubectl = |words: &[&str]| member.way.kubectl(words.iter().chain(&["-n", namespace]));
+    let wait = kubectl(&["rollout", "status", &deployment, "--timeout=5m"]);
+    let made = plane.started.or(plane.meta.created).filter(|_| plane.replicas > 0);
+    if let Some(age) = made.and_then(|made| member.young(made, at)) {
+        let text = format!("istiod {object} is not ready yet: its pods are {age} s old");
+        let evidence = json!({"revision": plane.revision, "seconds": age});
+        let object = Some(("Deployment", object.as_str()));
+        return Some(member.finding(&check::STARTS, object, &text, evidence, wait));
+    }
     let text = format!(
         "no replica of istiod {object} is ready ({} wanted): its proxies learn nothing new",
         plane.replicas
     );
-    let (deployment, namespace) = (deployment(plane), &*plane.meta.namespace);
-    let kubectl = |words: &[&str]| member.way.kubectl(words.iter().chain(&["-n", namespace]));
     let start = match plane.replicas {
         0 => kubectl(&["scale", &deployment, "--replicas=1"]),
         _ => kubectl(&["rollout", "restart", &deployment]),
@@ -48,20 +58,33 @@ fn not_ready(member: &Member, plane: &ControlPlane) -> Option<Finding> {
     Some(member.finding(&check::NOT_READY, Some(("Deployment", &object)), &text, evidence, fix))
 }
 
-fn none(member: &Member) -> Option<Finding> {
+fn none(mesh: &Mesh, member: &Member) -> Option<Finding> {
     let state = &member.state;
     let is_told =
         state.knows(Resource::Deployments) && state.knows(Resource::MutatingWebhookConfigurations);
-    let is_remote = state.injector_values.values().any(|values| values.remote_pilot.is_some());
-    if !is_told || member.has_control_plane() || is_remote || !state.injectors.0.is_empty() {
+    let is_served = member.has_control_plane() || member.is_remote();
+    if !is_told || is_served || !state.injectors.0.is_empty() {
         return None;
     }
     let text = "it has no control plane, and nothing says that another cluster's serves it";
     let mut words = vec!["install".to_owned(), "-y".to_owned()];
     let id = member.ids.first().map_or(member.name(), String::as_str);
     words.push(format!("--set=values.global.multiCluster.clusterName={id}"));
-    words.extend(member.network().map(|network| format!("--set=values.global.network={network}")));
-    words.extend(member.mesh_id().map(|mesh| format!("--set=values.global.meshID={mesh}")));
+    let peers = || mesh.members.iter().filter(|peer| peer.name() != member.name());
+    // Where the others have networks, one without is in none of them.
+    let is_networked = peers().any(|peer| peer.network().is_some());
+    let network = member.network().or(is_networked.then_some(id));
+    words.extend(network.map(|network| format!("--set=values.global.network={network}")));
+    // It cannot say itself which mesh it is to be of.
+    let all: BTreeSet<&str> = peers().filter_map(Member::mesh_id).collect();
+    let only = all.first().copied().filter(|_| all.len() == 1);
+    // The fix of several meshes would be a guess.
+    let mesh_id = member.mesh_id().or(only).or((all.len() > 1).then_some("MESH_ID"));
+    words.extend(mesh_id.map(|mesh| format!("--set=values.global.meshID={mesh}")));
+    let domains = peers().flat_map(|peer| peer.state.mesh_configs.values());
+    let domains: BTreeSet<&str> = domains.map(MeshConfig::trust_domain).collect();
+    let domain = domains.first().filter(|one| domains.len() == 1 && **one != DEFAULT_TRUST_DOMAIN);
+    words.extend(domain.map(|domain| format!("--set=meshConfig.trustDomain={domain}")));
     let fix = member.way.run("istioctl", words);
     Some(member.finding(&check::NONE, None, text, json!({}), fix))
 }

@@ -41,6 +41,7 @@ fn authority(member: &Member) -> Cluster {
         sets: set.into_iter().collect(),
         published: published.into_iter().collect(),
         name: Some(member.name().to_owned()),
+        ..Cluster::default()
     }
 }
 
@@ -117,23 +118,17 @@ fn renew(members: &[&Member]) -> String {
     format!("{} | {apply}", command_line(init))
 }
 
-/// Istiod, and then all that has a sidecar.
+/// Istiod, and then every proxy, of whatever runs there then.
 fn restarts(members: &[&Member], with_proxies: bool) -> String {
-    then(members.iter().flat_map(|member| {
+    let of_istiod = members.iter().flat_map(|member| {
         let namespace = member.istio_namespace();
-        let mut commands = vec![member.way.restart_istiod(namespace)];
-        if with_proxies {
-            let words = ["rollout", "status", "deployment", "-n", namespace, "-l", "app=istiod"];
-            commands.push(member.way.kubectl(words));
-            let namespaces = member.bulk.meshed.iter();
-            // Istiod itself is through: a second restart within a second is refused by kubectl.
-            commands.extend(namespaces.map(|namespace| {
-                let words = ["rollout", "restart", "deployment", "-n", namespace];
-                member.way.kubectl(words.into_iter().chain(["-l", "app!=istiod"]))
-            }));
-        }
-        commands
-    }))
+        let words = ["rollout", "status", "deployment", "-n", namespace, "-l", "app=istiod"];
+        let wait = with_proxies.then(|| member.way.kubectl(words));
+        [member.way.restart_istiod(namespace)].into_iter().chain(wait)
+    });
+    let contexts: Vec<&str> = members.iter().map(|member| member.way.context()).collect();
+    let proxies = with_proxies.then(|| mesh_cacerts::restart_proxies(&contexts));
+    then(of_istiod.chain(proxies.into_iter().flatten()))
 }
 
 /// The steps to another root, on which no proxy distrusts another.

@@ -111,15 +111,21 @@ pub fn answer(
     Ok(Outcome { output, verdict })
 }
 
-/// The two clusters alone, and the others; of the caller's Secrets those that may be
-/// for the other one.
+/// The two clusters first, and those whose istiods serve them; and the others. Of the Secrets of the
+/// caller's istiod those that may be for the other cluster.
 fn pair(mesh: Mesh, from: &str, to: &str) -> (Mesh, Vec<Member>) {
-    let strangers = crate::whose::strangers(&mesh, from, to);
-    let is_one = |member: &Member| member.name() == from || member.name() == to;
+    let primary = |name: &str| {
+        let member = mesh.named(name).and_then(|member| mesh.primary(member));
+        member.map_or_else(|| name.to_owned(), |member| member.name().to_owned())
+    };
+    let (reader, other) = (primary(from), primary(to));
+    let strangers = crate::whose::strangers(&mesh, &reader, to);
+    let kept = [from, to, &reader, &other];
+    let is_one = |member: &Member| kept.contains(&member.name());
     let (mut members, others): (Vec<Member>, Vec<Member>) =
         mesh.members.into_iter().partition(is_one);
     for member in &mut members {
-        if member.name() == from {
+        if member.name() == reader {
             for secret in &mut member.bulk.secrets {
                 secret.entries.retain(|(key, _)| !strangers.contains(key));
             }
@@ -127,7 +133,7 @@ fn pair(mesh: Mesh, from: &str, to: &str) -> (Mesh, Vec<Member>) {
             member.bulk.secrets.retain(|secret| !secret.entries.is_empty());
         }
     }
-    members.sort_by_key(|member| member.name() != from);
+    members.sort_by_key(|member| (member.name() != from, member.name() != to));
     (Mesh::new(members), others)
 }
 

@@ -18,7 +18,7 @@ fn tool(args: &[&str]) -> assert_cmd::Command {
 }
 
 /// A healthy mesh, and one that is broken by this code's case.
-fn broken(code: &str) -> Mesh {
+pub fn broken(code: &str) -> Mesh {
     let all = [
         CAPTURES,
         IDENTITY,

@@ -4,3 +4,4 @@ mod cli;
 mod codes;
 mod krm;
 pub mod mesh;
+mod shapes;

@@ -14,7 +14,6 @@ mod flags;
 mod krm;
 mod live;
 mod pod;
-mod restart;
 mod served;
 mod simulate;
 #[cfg(test)]

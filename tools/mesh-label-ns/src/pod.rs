@@ -1,7 +1,7 @@
 //! A pod: what it runs now, what the injector itself makes of it, and who owns it.
 
 use crate::change::{DATAPLANE_MODE, INJECTION, REVISION};
-use crate::restart::Workload;
+use meshcore::restart::Workload;
 use meshcore::selector::Labels;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -154,27 +154,20 @@ impl Pod {
     /// What owns it. A `ReplicaSet` is a Deployment's when it is named after the pod's template.
     #[must_use]
     pub fn workload(&self) -> Workload {
-        let name = || self.metadata.name.clone();
         let mut owners = self.metadata.owner_references.iter().flatten();
-        let Some(owner) = owners.find(|owner| owner.controller == Some(true)) else {
-            return Workload::Alone(name());
-        };
-        let deployment = || {
+        let owner = owners.find(|owner| owner.controller == Some(true));
+        let deployment = |owner: &str| {
             let hash = self.label("pod-template-hash")?;
-            owner.name.strip_suffix(hash)?.strip_suffix('-')
+            Some(owner.strip_suffix(hash)?.strip_suffix('-')?.to_owned())
         };
-        match owner.kind.as_str() {
-            "ReplicaSet" => match deployment() {
-                Some(deployment) => Workload::Rollout("deployment", deployment.to_owned()),
-                None => Workload::Replaced(name()),
+        let owner = owner.map(|owner| match owner.kind.as_str() {
+            "ReplicaSet" => match deployment(&owner.name) {
+                Some(deployment) => ("Deployment", deployment),
+                None => ("ReplicaSet", owner.name.clone()),
             },
-            "StatefulSet" => Workload::Rollout("statefulset", owner.name.clone()),
-            "DaemonSet" => Workload::Rollout("daemonset", owner.name.clone()),
-            "Job" => Workload::Job(name(), owner.name.clone()),
-            // The kubelet makes it, from a file on its node.
-            "Node" => Workload::Alone(name()),
-            _ => Workload::Replaced(name()),
-        }
+            kind => (kind, owner.name.clone()),
+        });
+        Workload::of(&self.metadata.name, owner.as_ref().map(|(kind, name)| (*kind, name.as_str())))
     }
 
     fn is_on_host_network(&self) -> bool {

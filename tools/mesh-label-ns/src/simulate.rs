@@ -1,8 +1,8 @@
 //! Who injects each pod: as its namespace is labelled now, and as it will be.
 
 use crate::pod::{Pod, Running};
-use crate::restart::Workload;
 use crate::webhook::Injectors;
+use meshcore::restart::Workload;
 use meshcore::selector::Labels;
 use meshcore::table;
 use serde::Serialize;

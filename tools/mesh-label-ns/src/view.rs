@@ -1,8 +1,7 @@
 //! What would come of a change, shown and not done.
 
-use crate::restart;
 use crate::simulate::{Cluster, Simulated, simulate, table, to_restart};
-use meshcore::{Console, Message, Outcome, json_lines};
+use meshcore::{Console, Message, Outcome, json_lines, restart};
 use std::collections::BTreeSet;
 
 /// What is shown.

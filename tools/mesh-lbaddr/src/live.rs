@@ -19,7 +19,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The addresses now.
 pub async fn ask(cluster: &Connection, question: &Question) -> Result<Vec<Address>> {
     let answer = look(cluster, question, &Patience::new(Duration::ZERO)).await?;
-    answer.map_err(|reason| told(Error::cluster, message(cluster, &question.target, &reason)))
+    answer.map_err(|reason| {
+        let mut message = message(cluster, &question.target, &reason);
+        if reason.may_pass() {
+            message = message.hint("--wait waits for it");
+        }
+        told(Error::cluster, message)
+    })
 }
 
 /// The addresses as soon as there are any; `tell` hears what is waited for. A server that cannot

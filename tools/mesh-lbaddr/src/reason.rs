@@ -75,7 +75,7 @@ impl Reason {
             Self::Alias(host) => say(format!("is of type ExternalName: another name for {host}")),
             Self::Pending => {
                 say("has no address yet: no load balancer has been made for it".to_owned())
-                    .hint("kubectl describe service shows what its controller says; --wait waits")
+                    .hint("kubectl describe service shows what its controller says")
             }
             Self::NoSelector => annotate(format!(
                 "is of type NodePort and has no annotation {SELECTOR}: istiod takes no node for it"
@@ -97,7 +97,7 @@ impl Reason {
             }
             Self::Unresolved { host, error } => {
                 say(format!("has the address {host}, which cannot be resolved: {error}"))
-                    .hint("the names of new load balancers take minutes to be known; --wait waits")
+                    .hint("the names of new load balancers take minutes to be known")
             }
         }
     }

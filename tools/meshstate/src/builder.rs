@@ -160,6 +160,7 @@ impl Builder {
         state.injectors.0.retain(|one| known.insert((one.configuration.clone(), one.name.clone())));
         state.api_servers.sort();
         state.api_servers.dedup();
+        state.external_istiod = state.find_external_istiod();
         let ClusterState { control_planes, pods, .. } = &mut state;
         for plane in control_planes {
             plane.note_start(pods);

@@ -1,6 +1,6 @@
 //! One cluster.
 
-use crate::object::NETWORK;
+use crate::object::{CONTROL_PLANE_CLUSTERS, NETWORK};
 use crate::{
     AuthorizationPolicy, ControlPlane, DestinationRule, EgressScope, GatewayApiGateway, Header,
     InjectorValues, Injectors, IstioGateway, ManagedControlPlane, MeshConfig, Namespace, Node,
@@ -28,6 +28,10 @@ pub struct ClusterState {
     pub control_planes: Vec<ControlPlane>,
     /// Control planes that Google runs.
     pub managed: Vec<ManagedControlPlane>,
+    /// Where its istiod is, when that is in another cluster: an address, a URL, or the Service that
+    /// leads there. A remote cluster has no Deployment of istiod, no mesh config and no injector's
+    /// values (Istio 1.31, profile remote).
+    pub external_istiod: Option<String>,
     /// Mesh configs by revision.
     pub mesh_configs: BTreeMap<String, MeshConfig>,
     /// Injectors' values by revision.
@@ -116,8 +120,8 @@ impl ClusterState {
         self.is_captured() || !self.seen.is_empty()
     }
 
-    /// What its own istiods call it; the injectors' word, or else the record's, where no istiod
-    /// runs here. Several only where the installation is inconsistent.
+    /// What its own istiods call it; the injectors' word, or that of its webhooks' paths, or else the
+    /// record's, where no istiod runs here. Several only where the installation is inconsistent.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<&str> {
         let of_istiod = self.control_planes.iter().filter_map(|one| one.cluster_id.as_deref());
@@ -128,6 +132,11 @@ impl ClusterState {
         let values = self.injector_values.values();
         let ids: BTreeSet<&str> =
             values.filter_map(|values| values.cluster_name.as_deref()).collect();
+        if !ids.is_empty() {
+            return ids;
+        }
+        let webhooks = self.injectors.0.iter().filter(|_| self.external_istiod.is_some());
+        let ids: BTreeSet<&str> = webhooks.filter_map(|one| one.cluster_id.as_deref()).collect();
         if !ids.is_empty() {
             return ids;
         }
@@ -188,6 +197,34 @@ impl ClusterState {
 }
 
 impl ClusterState {
+    /// The IDs of the clusters whose istiods may serve it, by the annotation of istiod's namespace
+    /// without which no istiod of another cluster does; `*` is any (Istio 1.31, multicluster.go).
+    pub fn served_by(&self) -> impl Iterator<Item = &str> {
+        let namespace = self.namespace(&self.istio_namespace);
+        let list = namespace.and_then(|found| found.meta.annotation(CONTROL_PLANE_CLUSTERS));
+        list.into_iter().flat_map(|list| list.split(',')).map(str::trim)
+    }
+
+    /// Where its istiod is, if another cluster's serves it. Google's control planes, which have
+    /// URLs, too, read the cluster's own configuration.
+    pub(crate) fn find_external_istiod(&self) -> Option<String> {
+        if !self.control_planes.is_empty() || !self.managed.is_empty() {
+            return None;
+        }
+        let told = self.injector_values.values().find_map(|values| values.remote_pilot.clone());
+        let of_webhook = |target: &str| {
+            if target.contains("://") {
+                return (!target.contains(".googleapis.com")).then(|| target.to_owned());
+            }
+            let (namespace, name) = target.split_once('/')?;
+            // Somebody else writes the endpoints of a Service without a selector.
+            let service = self.service(namespace, name).filter(|one| one.selector.is_none())?;
+            Some(service.external_name.clone().unwrap_or_else(|| format!("Service {target}")))
+        };
+        let mut targets = self.injectors.0.iter().filter_map(|one| one.target.as_deref());
+        told.or_else(|| targets.find_map(of_webhook))
+    }
+
     /// A cluster of which there is nothing but a record.
     pub(crate) fn of_record(record: Cluster) -> Self {
         Self {

@@ -1,11 +1,16 @@
 //! Istio's objects that say what is where, and the Gateway API's gateways.
 
-use crate::object::NETWORK;
+use crate::object::{NETWORK, Pool};
 use crate::{Meta, Selector};
+use meshcore::Result;
+use meshcore::input::Document;
 use meshcore::selector::Labels;
 use std::sync::Arc;
 
 mod read;
+
+/// The label that says whether a workload takes mutual TLS.
+const TLS_MODE: &str = "security.istio.io/tlsMode";
 
 pub(crate) use read::{
     egress_scope, gateway, istio_gateway, service_entry, virtual_service, workload_entry,
@@ -160,6 +165,22 @@ pub struct WorkloadGroup {
     pub labels: Arc<Labels>,
     /// `template`: what its entries have.
     pub template: Endpoint,
+}
+
+impl WorkloadEntry {
+    /// The entry of a document.
+    pub fn read(document: &Document<'_>) -> Result<Self> {
+        Ok(read::workload_entry(document.decode()?, &mut Pool::default()))
+    }
+
+    /// Whether it has a proxy of the mesh, as istiod sees it (`getTLSModeFromWorkloadEntry`, Istio
+    /// 1.31).
+    #[must_use]
+    pub fn has_proxy(&self) -> bool {
+        let mode = self.endpoint.labels.get(TLS_MODE).map(String::as_str);
+        mode.or(self.meta.label(TLS_MODE))
+            .map_or(self.endpoint.service_account.is_some(), |mode| mode == "istio")
+    }
 }
 
 impl GatewayApiGateway {

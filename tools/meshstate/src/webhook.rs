@@ -23,6 +23,8 @@ pub struct InjectorWebhook {
     pub tag: Option<String>,
     /// The Service that answers, as `NAMESPACE/NAME`, or the URL.
     pub target: Option<String>,
+    /// The cluster that pods are told to be of, where the path says so to another cluster's istiod.
+    pub cluster_id: Option<String>,
     /// Namespaces that it is for.
     pub namespaces: LabelSelector,
     /// Pods that it is for.
@@ -80,6 +82,7 @@ struct Client {
 struct Target {
     namespace: String,
     name: String,
+    path: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -115,16 +118,45 @@ pub(crate) fn read(raw: Configuration) -> impl Iterator<Item = InjectorWebhook> 
     let tag = labels.get("istio.io/tag").filter(|tag| !tag.is_empty()).cloned();
     raw.webhooks.into_iter().filter(is_injector).map(move |webhook| {
         let Client { url, service } = webhook.client_config;
-        let service = service.map(|Target { namespace, name }| format!("{namespace}/{name}"));
+        let path = service.as_ref().and_then(|service| service.path.as_deref());
+        let cluster_id = path.or(url.as_deref()).and_then(cluster_of);
+        let service = service.map(|Target { namespace, name, .. }| format!("{namespace}/{name}"));
         InjectorWebhook {
             configuration: configuration.clone(),
             name: webhook.name,
             revision: revision.clone(),
             tag: tag.clone(),
             target: service.or(url),
+            cluster_id,
             namespaces: webhook.namespace_selector,
             pods: webhook.object_selector,
             has_conditions: !webhook.match_conditions.is_empty(),
         }
     })
+}
+
+/// `C` of `/inject/cluster/C/net/N`, the path that a remote cluster's webhook has.
+fn cluster_of(path: &str) -> Option<String> {
+    let (_, values) = path.split_once("/inject/")?;
+    let words: Vec<&str> = values.split('/').collect();
+    let pair = words.chunks(2).find(|pair| pair[0] == "cluster")?;
+    pair.get(1).filter(|id| !id.is_empty()).map(|id| (*id).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_remote_webhook_names_the_cluster() {
+        for (path, id) in [
+            ("/inject/cluster/cluster2/net/network2", Some("cluster2")),
+            ("https://192.0.2.1:15017/inject/net/n/cluster/c", Some("c")),
+            ("/inject", None),
+            ("/inject/cluster", None),
+            ("/inject/net/cluster", None),
+        ] {
+            assert_eq!(cluster_of(path).as_deref(), id, "{path}");
+        }
+    }
 }

@@ -4,7 +4,8 @@ use crate::node::{Condition, is_true};
 use crate::object::{Object, Pool, REVISION, RawMeta, RawOwner};
 use crate::{Meta, Resource};
 use jiff::Timestamp;
-use meshcore::input::null_as_default;
+use meshcore::Result;
+use meshcore::input::{Document, null_as_default};
 use meshcore::selector::Labels;
 use serde::Deserialize;
 use serde_json::Value;
@@ -95,6 +96,8 @@ pub struct Sidecar {
     pub mesh_id: Option<Arc<str>>,
     /// `TRUST_DOMAIN`.
     pub trust_domain: Option<Arc<str>>,
+    /// `SECRET_TTL`: how long its certificates live; none for Istio's 24 hours.
+    pub certificate_life: Option<Arc<str>>,
 }
 
 /// What made a pod: its controller. A `ReplicaSet` of a Deployment counts as that.
@@ -107,6 +110,11 @@ pub struct Owner {
 }
 
 impl Pod {
+    /// The pod of a document.
+    pub fn read(document: &Document<'_>) -> Result<Self> {
+        Ok(pod(document.decode()?, &mut Pool::default()))
+    }
+
     /// Whether it runs, or will.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -309,6 +317,7 @@ fn sidecar(proxy: &RawContainer, revision: Option<&str>, pool: &mut Pool) -> Arc
         network_view: text(value("ISTIO_META_REQUESTED_NETWORK_VIEW")),
         mesh_id: text(value("ISTIO_META_MESH_ID")),
         trust_domain: text(value("TRUST_DOMAIN")),
+        certificate_life: text(value("SECRET_TTL")),
     };
     pool.sidecar(sidecar)
 }

@@ -4,6 +4,7 @@
 mod init;
 mod openssl;
 mod plan;
+mod proxies;
 mod rotate;
 mod verify;
 

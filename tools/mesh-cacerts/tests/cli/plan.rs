@@ -6,30 +6,60 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// A List of what the cluster has; an istiod that starts publishes its roots.
+/// What the cluster has, with the times of a clock that goes on by a minute whenever something
+/// happens. An istiod that starts publishes its roots.
 const KUBECTL: &str = r#"#!/bin/sh
 set -eu
 echo "kubectl $*" >> log
-cd "clusters/${1#--context=}"
+case $1 in
+--context=*) context=${1#--context=} ;;
+*) context=$2 && shift ;;
+esac
+shift
+cd "clusters/$context"
 case "$*" in
-*" get secret/cacerts secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json")
+"-n istio-system get secret/cacerts secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found --show-managed-fields -o json")
     printf -- '---\nkind: List\nitems:\n'
     for object in cacerts published; do
-        if [ -e $object ]; then echo '-'; sed 's/^/  /' $object; fi
+        [ -e $object ] || continue
+        printf -- '- '
+        sed "s/^  name: \(cacerts\|istio-ca-root-cert\)$/&\n  managedFields: [{time: \"$(cat $object.at)\"}]/" $object | sed '2,$s/^/  /'
     done
     ;;
-*" rollout restart deployment -l app=istiod")
+"get pods,workloadentries.networking.istio.io -A -o json")
+    printf -- '---\nkind: List\nitems:\n'
+    pod() {
+        printf -- '- kind: Pod\n  metadata:\n    name: %s-abc-1\n    namespace: %s\n' "$1" "$2"
+        printf '    labels: {pod-template-hash: abc, app: %s}\n' "$1"
+        printf '    ownerReferences: [{kind: ReplicaSet, name: %s-abc, controller: true}]\n' "$1"
+        printf '  spec: {containers: [{name: %s}]}\n' "$3"
+        printf '  status: {phase: Running, startTime: "%s"}\n' "$(cat "$1.at")"
+    }
+    pod istiod istio-system discovery
+    pod web sample istio-proxy
+    pod ingress edge istio-proxy
+    ;;
+"-n istio-system rollout restart deployment -l app=istiod")
+    tick > istiod.at
+    tick > published.at
     {
-        printf 'kind: ConfigMap\nmetadata: {name: istio-ca-root-cert, namespace: sample}\n'
+        printf 'kind: ConfigMap\nmetadata:\n  name: istio-ca-root-cert\n  namespace: sample\n'
         printf 'data:\n  root-cert.pem: |\n'
         sed -n 's/^  root-cert.pem: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' cacerts | base64 -d | sed 's/^/    /'
     } > published
     ;;
-*" rollout status deployment -l app=istiod") ;;
-*" get pods -A -l security.istio.io/tlsMode=istio -o jsonpath="*) printf 'sample\nother\nsample\n' ;;
-*" rollout restart deployment,statefulset,daemonset -l app!=istiod -n "*) ;;
+"rollout restart deployment/"*" -n "*) name=${3#deployment/} && tick > "$name.at" ;;
+"-n istio-system rollout status deployment -l app=istiod") ;;
+"rollout status deployment/"*" --timeout=10m -n "*) ;;
 *) exit 1 ;;
 esac
+"#;
+
+/// A minute later, each time.
+const TICK: &str = r#"#!/bin/sh
+set -eu
+echo tick >> /DIR/ticks
+date -u -d "@$(($(cat /DIR/began) + 60 * $(wc -l < /DIR/ticks)))" +%FT%TZ
 "#;
 
 /// Each object goes to its cluster, without the annotation that says which.
@@ -43,6 +73,7 @@ awk '
     { text = text $0 "\n" }
     END { put() }
 '
+for cluster in clusters/*; do tick > "$cluster/cacerts.at"; done
 "#;
 
 /// A process of its own writes it: what another test's thread starts meanwhile would hold a file
@@ -76,6 +107,11 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
     }
     program(dir.path(), "bin/kubectl", KUBECTL);
     program(dir.path(), "bin/mesh-apply", MESH_APPLY);
+    program(dir.path(), "bin/tick", &TICK.replace("/DIR", &dir.path().display().to_string()));
+    shell(
+        dir.path(),
+        "date +%s > began; for c in clusters/*; do tick > $c/istiod.at; tick > $c/web.at; tick > $c/ingress.at; done",
+    );
     // Two meshes, each with a root of its own.
     for cluster in ["west", "east"] {
         let init =
@@ -83,7 +119,9 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
         shell(dir.path(), &init);
     }
     let read = "for c in west east; do kubectl --context=$c -n istio-system get secret/cacerts \
-                secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json; done";
+                secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found \
+                --show-managed-fields -o json; kubectl --context=$c get \
+                pods,workloadentries.networking.istio.io -A -o json; done";
     let clusters = "--cluster west --cluster east";
     let plan =
         format!("{read} | mesh-cacerts rotate --key ecdsa-p256 --root-dir 'a root' {clusters}");
@@ -101,23 +139,25 @@ fn a_plan_runs_as_printed_and_leaves_nothing_to_do() {
         3
     );
     for cluster in ["west", "east"] {
-        let restart = |what: &str| format!("kubectl --context={cluster} {what}\n");
-        let of = |what: &str| log.matches(&restart(what)).count();
-        assert_eq!(of("-n istio-system rollout restart deployment -l app=istiod"), 3);
-        assert_eq!(
-            of("rollout restart deployment,statefulset,daemonset -l app!=istiod -n sample"),
-            3
-        );
-        assert_eq!(
-            of("rollout restart deployment,statefulset,daemonset -l app!=istiod -n other"),
-            3
-        );
-        // No proxy before its istiod.
-        let first = |what: &str| log.find(&restart(what)).unwrap();
-        assert!(
-            first("-n istio-system rollout restart deployment -l app=istiod")
-                < first("rollout restart deployment,statefulset,daemonset -l app!=istiod -n other")
-        );
+        let of_istiod = |what: &str| {
+            let what = format!("rollout {what} deployment -l app=istiod");
+            format!("kubectl --context={cluster} -n istio-system {what}\n")
+        };
+        let of = |name: &str, what: &str, wait: &str, namespace: &str| {
+            let what = format!("rollout {what} deployment/{name}{wait} -n {namespace}");
+            format!("kubectl --context {cluster} {what}\n")
+        };
+        assert_eq!(log.matches(&of_istiod("restart")).count(), 3);
+        // The gateway in a namespace without a sidecar, too; each is waited for.
+        for (name, namespace) in [("web", "sample"), ("ingress", "edge")] {
+            let restart = of(name, "restart", "", namespace);
+            let wait = of(name, "status", " --timeout=10m", namespace);
+            assert_eq!(log.matches(&restart).count(), 3, "{log}");
+            assert_eq!(log.matches(&wait).count(), 3, "{log}");
+            // No proxy before its istiod.
+            assert!(log.find(&of_istiod("status")).unwrap() < log.find(&restart).unwrap());
+            assert!(log.find(&restart).unwrap() < log.find(&wait).unwrap());
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const OF_ISTIO: [&str; 2] = ["discovery", "istio-proxy"];
 
 /// Variables whose values are names, addresses and lists that Istio defines.
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 32] = [
     "CA_ADDR",
     "CA_PROVIDER",
     "CLOUD_PLATFORM",
@@ -35,6 +35,7 @@ const KNOWN: [&str; 31] = [
     "POD_NAMESPACE",
     "REVISION",
     "ROOT_CA_DIR",
+    "SECRET_TTL",
     "SHARED_MESH_CONFIG",
     "TOKEN_AUDIENCES",
     "TRUST_DOMAIN",

@@ -9,7 +9,7 @@ pub const COPY: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Annotations that say what Kubernetes, Istio, a cloud or Helm does, and that a check reads: each
 /// by its name, as anybody may write anything under any domain.
-const KNOWN: [(&str, Shape); 18] = [
+const KNOWN: [(&str, Shape); 19] = [
     ("cloud.google.com/app-protocols", All),
     ("cloud.google.com/load-balancer-type", All),
     ("cloud.google.com/neg", All),
@@ -27,6 +27,7 @@ const KNOWN: [(&str, Shape); 18] = [
     ("service.beta.kubernetes.io/azure-load-balancer-internal", All),
     ("sidecar.istio.io/inject", All),
     ("sidecar.istio.io/status", With(mark)),
+    ("topology.istio.io/controlPlaneClusters", All),
     ("traffic.istio.io/nodeSelector", All),
 ];
 

@@ -1,6 +1,7 @@
 //! Gateways into a cluster's network, as istiod of the others sees them
 //! (pilot/pkg/serviceregistry/kube/controller/network.go, Istio 1.30).
 
+use jiff::Timestamp;
 use meshcore::selector::Labels;
 use meshstate::{ClusterState, Ingress, Node, Pod, Service, ServiceType, Workload};
 use std::collections::BTreeSet;
@@ -53,6 +54,8 @@ pub struct Maker {
     pub name: String,
     /// Pods that are wanted.
     pub replicas: u32,
+    /// When it was made.
+    pub created: Option<Timestamp>,
 }
 
 /// An address that other networks could use.
@@ -73,6 +76,8 @@ pub struct Pods {
     pub labels: BTreeSet<Arc<Labels>>,
     /// How many are ready.
     pub ready: usize,
+    /// When the newest of them was made.
+    pub newest: Option<Timestamp>,
     /// One whose proxy nobody injected, and what made it.
     pub not_injected: Option<String>,
 }
@@ -132,6 +137,7 @@ impl Pods {
                 all.labels.insert(pod.meta.labels.clone());
             }
             all.ready += usize::from(pod.is_ready);
+            all.newest = all.newest.max(pod.meta.created.or(pod.started));
             if pod.sidecar.as_ref().is_some_and(|proxy| &*proxy.image == "auto") {
                 let owner = pod.owner.as_ref();
                 let owner = owner.map(|one| format!("{}/{}", one.kind.to_lowercase(), one.name));
@@ -149,7 +155,7 @@ fn maker(state: &ClusterState, service: &Service) -> Option<Maker> {
     };
     let workload = state.workloads.iter().find(is_its)?;
     let name = format!("{}/{}", workload.kind.to_lowercase(), workload.meta.name);
-    Some(Maker { name, replicas: workload.replicas })
+    Some(Maker { name, replicas: workload.replicas, created: workload.meta.created })
 }
 
 /// The addresses, as istiod finds them; or why there are none.

@@ -64,5 +64,15 @@ pub const NO_TIMEOUT: Check = Check {
     source: "istio/istio issues 33564 and 45992",
 };
 
+pub const STARTS: Check = Check {
+    code: "MESH0707",
+    severity: Warning,
+    title: "a control plane that is on its way",
+    meaning: "No replica of istiod is ready yet, and its pods were made within the last ten minutes.",
+    remedy: "Wait for it, and check again.",
+    source: "Kubernetes, Deployment progressDeadlineSeconds",
+};
+
 /// All of them.
-pub const ALL: &[Check] = &[NOT_READY, NONE, VERSIONS, PROXY_VERSION, WIPES_ENDPOINTS, NO_TIMEOUT];
+pub const ALL: &[Check] =
+    &[NOT_READY, NONE, VERSIONS, PROXY_VERSION, WIPES_ENDPOINTS, NO_TIMEOUT, STARTS];

@@ -95,7 +95,8 @@ pub const NOT_EXPOSED: Check = Check {
     severity: Error,
     title: "a gateway that lets no service through",
     meaning: "There is no Gateway resource with AUTO_PASSTHROUGH at port 15443 for this gateway's \
-        pods. Connections from other networks are reset.",
+        pods. Connections from other networks are reset. For the gateway of a remote cluster it has to \
+        be in the primary cluster, whose istiod configures it.",
     remedy: "Expose the services: mesh-expose services.",
     source: "istio.io, install/multicluster; samples/multicluster/expose-services.yaml",
 };
@@ -110,6 +111,16 @@ pub const AMBIENT: Check = Check {
     source: "istio/istio issue 61719; pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go",
 };
 
+pub const STARTS: Check = Check {
+    code: "MESH0621",
+    severity: Warning,
+    title: "a gateway whose pods are on their way",
+    meaning: "No pod of the gateway is ready yet, and the newest was made within the last ten \
+        minutes: it may be pulling its image, or waiting for its control plane.",
+    remedy: "Wait for it, and check again.",
+    source: "Kubernetes, Deployment progressDeadlineSeconds",
+};
+
 /// All of them.
 pub const ALL: &[Check] = &[
     NONE,
@@ -122,4 +133,5 @@ pub const ALL: &[Check] = &[
     NOT_INJECTED,
     NOT_EXPOSED,
     AMBIENT,
+    STARTS,
 ];

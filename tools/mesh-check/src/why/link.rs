@@ -47,6 +47,7 @@ pub struct Link {
 
 /// Two clusters, a service, and what is wrong with them.
 pub struct Pair<'a> {
+    mesh: &'a Mesh,
     pub(super) from: &'a Member,
     pub(super) to: &'a Member,
     pub(super) service: &'a Name,
@@ -64,6 +65,7 @@ impl<'a> Pair<'a> {
         others: &'a [Member],
     ) -> Self {
         Self {
+            mesh,
             from: &mesh.members[0],
             to: &mesh.members[1],
             service: &question.service,
@@ -75,7 +77,7 @@ impl<'a> Pair<'a> {
 
     /// The whole chain.
     pub fn links(&self) -> Vec<Link> {
-        vec![
+        let mut links = vec![
             self.captured(),
             self.control_plane(),
             self.credentials(),
@@ -84,12 +86,10 @@ impl<'a> Pair<'a> {
             self.name(),
             self.visibility(),
             self.route(),
-            self.way(),
-            self.encryption(),
-            self.authorization(),
-            self.client(),
-            self.locality(),
-        ]
+        ];
+        links.extend(self.way());
+        links.extend([self.encryption(), self.authorization(), self.client(), self.locality()]);
+        links
     }
 
     /// The first error of a family, of these members, that is one of those meant.
@@ -106,6 +106,21 @@ impl<'a> Pair<'a> {
         let found = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let found = found.filter(|finding| rank(finding).is_some() && is_meant(finding));
         found.filter(of_member).min_by_key(|finding| rank(finding)).cloned()
+    }
+
+    /// The cluster whose istiod the callers have, if the input has it.
+    fn reader(&self) -> Option<&'a Member> {
+        self.mesh.primary(self.from)
+    }
+
+    /// The cluster of the callers' istiod: its rules and its mesh config are the callers'.
+    pub(super) fn near_istiod(&self) -> &'a Member {
+        self.reader().unwrap_or(self.from)
+    }
+
+    /// The cluster of the servers' istiod.
+    pub(super) fn far_istiod(&self) -> &'a Member {
+        self.mesh.primary(self.to).unwrap_or(self.to)
     }
 
     /// A link that holds unless something breaks it, or nobody knows.
@@ -136,21 +151,41 @@ impl<'a> Pair<'a> {
     }
 
     fn control_plane(&self) -> Link {
-        let text = format!(
-            "the control plane of {} runs, and each cluster has its own ID",
-            self.from.name()
-        );
-        let is_known = self.from.has_control_plane() && !self.to.ids.is_empty();
+        let from = self.from.name();
+        let reader = self.reader();
+        let (whose, member) = match (reader, &self.from.state.external_istiod) {
+            (Some(reader), None) => (format!("of {from}"), reader),
+            (Some(reader), Some(_)) => {
+                (format!("of {}, which serves {from},", reader.name()), reader)
+            }
+            (None, at) => {
+                let at = at.as_deref().unwrap_or_default();
+                (
+                    format!("at {at}, which serves {from} and is in no cluster of the input,"),
+                    self.from,
+                )
+            }
+        };
+        let text = format!("the control plane {whose} runs, and each cluster has its own ID");
+        let is_known = reader.is_some_and(Member::runs_control_plane) && !self.to.ids.is_empty();
         let finding = self
             .error(table::identity::ALL, &self.both(), |finding| {
                 finding.code != table::identity::TRUST_DOMAIN.code
             })
-            .or_else(|| self.error(table::control_planes::ALL, &[self.from], |_| true));
+            .or_else(|| self.error(table::control_planes::ALL, &[member], |_| true));
         Self::link("control plane", text, is_known, finding)
     }
 
     fn credentials(&self) -> Link {
-        let (from, to) = (self.from, self.to);
+        let (from, to) = (self.reader().unwrap_or(self.from), self.to);
+        if from.name() == to.name() {
+            let text = format!(
+                "{} needs none: the control plane of {} serves it",
+                self.from.name(),
+                to.name()
+            );
+            return Self::link("credentials", text, true, None);
+        }
         let text = format!("{} has credentials for {} that work", from.name(), to.name());
         let entries = from.bulk.secrets.iter().flat_map(|secret| &secret.entries);
         let is_known = crate::member::reads(from, to)
@@ -174,10 +209,10 @@ impl<'a> Pair<'a> {
         let knows = |member: &Member| {
             let roots = &member.state.roots;
             (roots.distributed.is_some() || roots.signer().is_some())
-                && !member.state.mesh_configs.is_empty()
+                && self.mesh.primary(member).is_some_and(|one| !one.state.mesh_configs.is_empty())
         };
         // From 1.29 on istiod takes the other cluster's trust domain from its mesh config.
-        let mut planes = self.from.state.control_planes.iter();
+        let mut planes = self.near_istiod().state.control_planes.iter();
         let is_new = planes.all(|plane| plane.version.is_some_and(|v| v.minor() >= 29));
         let domain = |f: &Finding| !is_new && f.code == table::identity::TRUST_DOMAIN.code;
         let finding = self

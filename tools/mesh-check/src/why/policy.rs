@@ -64,8 +64,9 @@ impl Pair<'_> {
                 Some(TlsMode::IstioMutual) => Speech::Mutual,
                 Some(TlsMode::Simple | TlsMode::Mutual) => Speech::Other,
                 None => {
-                    let is_auto = self.from.mesh_config().is_none_or(|config| config.is_auto_mtls);
-                    let is_off = self.mode(self.from, pod) == MtlsMode::Disable;
+                    let is_auto =
+                        self.near_istiod().mesh_config().is_none_or(|config| config.is_auto_mtls);
+                    let is_off = self.mode(self.near_istiod(), pod) == MtlsMode::Disable;
                     if is_auto && !is_off && pod.sidecar.is_some() {
                         Speech::Mutual
                     } else {
@@ -88,7 +89,7 @@ impl Pair<'_> {
                 && member.state.knows(Resource::PeerAuthentications)
                 && member.mesh_config().is_some()
         };
-        if !self.both().iter().all(|member| knows(member)) {
+        if ![self.near_istiod(), self.far_istiod()].iter().all(|member| knows(member)) {
             return link(Answer::Unknown, None);
         }
         let is_routed = self.rules().is_none_or(|rules| {
@@ -129,7 +130,12 @@ impl Pair<'_> {
             let (what, fix) = match plain {
                 Some(rule) => (
                     format!("DestinationRule {}", rule.meta.object()),
-                    crate::traffic::set_mode(from, "destinationrule", &rule.meta, "ISTIO_MUTUAL"),
+                    crate::traffic::set_mode(
+                        self.near_istiod(),
+                        "destinationrule",
+                        &rule.meta,
+                        "ISTIO_MUTUAL",
+                    ),
                 ),
                 None => ("its mesh config or a PeerAuthentication".to_owned(), {
                     from.way.kubectl(["get", "peerauthentications", "-A"])
@@ -152,7 +158,7 @@ impl Pair<'_> {
                 return Some(rule("the gateway of another network routes the mesh's TLS only"));
             }
         }
-        let mode = self.mode(to, pod);
+        let mode = self.mode(self.far_istiod(), pod);
         let policy = |text: &str| {
             let words = ["get", "peerauthentications", "-n", &self.service.namespace, "-o", "yaml"];
             Some((to, format!("a PeerAuthentication for pod {name} {text}"), to.way.kubectl(words)))
@@ -177,7 +183,8 @@ impl Pair<'_> {
         let text = format!("{} authorizes requests for {object}", to.name());
         let link =
             |answer, finding| Link { name: "authorization", answer, text: text.clone(), finding };
-        if !to.state.knows(Resource::AuthorizationPolicies) {
+        let istiod = self.far_istiod();
+        if !istiod.state.knows(Resource::AuthorizationPolicies) {
             return link(Answer::Unknown, None);
         }
         let is_here = |one: &&meshstate::AuthorizationPolicy| {
@@ -185,14 +192,14 @@ impl Pair<'_> {
             let selected = one.selector.as_ref().is_none_or(|labels| {
                 to.bulk.asked.ready().any(|pod| selects(labels, &pod.meta.labels))
             });
-            let is_wide = namespace == to.istio_namespace() && one.selector.is_none();
+            let is_wide = namespace == istiod.istio_namespace() && one.selector.is_none();
             (namespace == self.service.namespace || is_wide)
                 && selected
                 && !one.has_targets
                 && one.action != "AUDIT"
                 && (one.has_rules || one.action != "DENY")
         };
-        let all: Vec<_> = to.state.authorization_policies.iter().filter(is_here).collect();
+        let all: Vec<_> = istiod.state.authorization_policies.iter().filter(is_here).collect();
         match all.iter().find(|one| one.action == "ALLOW" && !one.has_rules) {
             Some(nobody) if all.iter().all(|one| !one.has_rules) => {
                 let text = format!("AuthorizationPolicy {} allows nobody", nobody.meta.object());
@@ -205,7 +212,7 @@ impl Pair<'_> {
                 ];
                 link(
                     Answer::No,
-                    Some(self.finding(to, &check::DENIED, &text, to.way.kubectl(words))),
+                    Some(self.finding(istiod, &check::DENIED, &text, istiod.way.kubectl(words))),
                 )
             }
             // Rules go by who calls, from where and for what.
@@ -221,8 +228,9 @@ impl Pair<'_> {
         let link = |answer, finding| Link { name: "locality", answer, text: text.clone(), finding };
         let (near, far) = (&from.bulk.asked.localities, &to.bulk.asked.localities);
         let rules = self.rules();
-        let config = from.mesh_config();
-        let is_known = from.state.knows(Resource::DestinationRules) && config.is_some();
+        let istiod = self.near_istiod();
+        let config = istiod.mesh_config();
+        let is_known = istiod.state.knows(Resource::DestinationRules) && config.is_some();
         let Some(rules) = rules.filter(|_| is_known) else { return link(Answer::Unknown, None) };
         if config.is_some_and(|config| config.has_locality_rules) {
             return link(Answer::Unknown, None);
@@ -261,7 +269,7 @@ impl Pair<'_> {
                 "DestinationRule {} distributes requests for {object} to other localities",
                 rule.meta.object()
             );
-            let fix = crate::traffic::balance_everywhere(from, rule);
+            let fix = crate::traffic::balance_everywhere(istiod, rule);
             let finding =
                 (answer == Answer::No).then(|| self.finding(from, &check::STAYS_LOCAL, &text, fix));
             return link(answer, finding);
@@ -271,7 +279,7 @@ impl Pair<'_> {
             service.traffic_distribution.is_some()
                 || service.meta.annotation("networking.istio.io/traffic-distribution").is_some()
         });
-        let rule = rules.iter().find(|rule| keeps_local(from, rule));
+        let rule = rules.iter().find(|rule| keeps_local(istiod, rule));
         let has_failover =
             rule.is_some_and(|rule| rule.locality_lb.as_ref().is_some_and(|one| one.has_failover));
         if (rule.is_none() && !prefers) || asked.ready().next().is_none() {
@@ -292,7 +300,7 @@ impl Pair<'_> {
                     "DestinationRule {} keeps requests for {object} with the healthy endpoints nearest to the caller",
                     rule.meta.object()
                 ),
-                crate::traffic::balance_everywhere(from, rule),
+                crate::traffic::balance_everywhere(istiod, rule),
             ),
             None => (
                 format!(

@@ -74,14 +74,14 @@ impl Pair<'_> {
             let labels = member.state.namespace(name).map_or(&none, |found| &*found.meta.labels);
             if !selectors.is_empty() && !selectors.iter().any(|one| one.matches(labels)) {
                 let text = format!("its discoverySelectors leave out namespace {name}");
-                return Some((text, self.edit_config(member)));
+                return Some((text, Self::edit_config(member)));
             }
         }
         None
     }
 
     /// Opens the mesh config.
-    fn edit_config(&self, member: &Member) -> String {
+    fn edit_config(member: &Member) -> String {
         let object = member
             .mesh_config()
             .map_or("istio", |config| config.object.rsplit('/').next().unwrap_or_default());
@@ -109,11 +109,12 @@ impl Pair<'_> {
             return broken(from, &text, fix);
         }
         let Self { service, .. } = self;
-        if services::is_cluster_local(from.mesh_config(), &service.namespace, &service.name) {
+        let istiod = self.near_istiod();
+        if services::is_cluster_local(istiod.mesh_config(), &service.namespace, &service.name) {
             let text = format!("its mesh config keeps service {object} within each cluster");
-            return broken(from, &text, self.edit_config(from));
+            return broken(istiod, &text, Self::edit_config(istiod));
         }
-        if !from.state.knows(Resource::Sidecars) || from.mesh_config().is_none() {
+        if !istiod.state.knows(Resource::Sidecars) || istiod.mesh_config().is_none() {
             return link(Answer::Unknown, None);
         }
         let scopes = self.scopes();
@@ -136,7 +137,7 @@ impl Pair<'_> {
 
     /// The `Sidecar` of each caller: its own, its namespace's, or the mesh's.
     fn scopes(&self) -> Vec<Option<&EgressScope>> {
-        let all = &self.from.state.egress_scopes;
+        let all = &self.near_istiod().state.egress_scopes;
         let of = |namespace: &str, labels: Option<&Labels>| {
             let in_it = |scope: &&EgressScope| *scope.meta.namespace == *namespace;
             let own = all.iter().filter(in_it).find(|scope| {
@@ -172,7 +173,7 @@ impl Pair<'_> {
 
     /// The rules for the service that the caller's proxies follow.
     pub(super) fn rules(&self) -> Option<Vec<&DestinationRule>> {
-        self.rules_of(self.from, self.client)
+        self.rules_of(self.near_istiod(), self.client)
     }
 
     /// The rules for the service that proxies in a namespace of a cluster follow: those of the first
@@ -217,8 +218,9 @@ impl Pair<'_> {
         );
         let link = |answer, finding| Link { name: "routes", answer, text: text.clone(), finding };
         let routes = self.routes();
-        let config = from.mesh_config();
-        if !from.state.knows(Resource::VirtualServices) {
+        let istiod = self.near_istiod();
+        let config = istiod.mesh_config();
+        if !istiod.state.knows(Resource::VirtualServices) {
             return link(Answer::Unknown, None);
         }
         let Some(first) = routes.first() else { return link(Answer::Yes, None) };
@@ -242,7 +244,8 @@ impl Pair<'_> {
                 let text = format!("VirtualService {} {reason}", first.meta.object());
                 let words =
                     ["edit", "virtualservice", &first.meta.name, "-n", &first.meta.namespace];
-                let finding = self.finding(from, &check::LED_AWAY, &text, from.way.kubectl(words));
+                let finding =
+                    self.finding(istiod, &check::LED_AWAY, &text, istiod.way.kubectl(words));
                 link(Answer::No, Some(finding))
             }
             // Some requests may get there: which ones, the routes' conditions say.
@@ -253,7 +256,7 @@ impl Pair<'_> {
     fn routes(&self) -> Vec<&VirtualService> {
         let host = self.host();
         let short = format!("{}.{}", self.service.name, self.service.namespace);
-        let routes = self.from.bulk.asked.routes.iter();
+        let routes = self.near_istiod().bulk.asked.routes.iter();
         routes
             .filter(|one| one.gateways.is_empty() || one.gateways.iter().any(|one| one == "mesh"))
             .filter(|one| is_exported(&one.export_to, &one.meta.namespace, self.client))
@@ -290,7 +293,7 @@ impl Pair<'_> {
         }
         // The gateway's istiod knows its own rules only.
         let host = self.host();
-        let rules = self.to.state.destination_rules.iter();
+        let rules = self.far_istiod().state.destination_rules.iter();
         let theirs = rules
             .filter(|rule| means(&rule.host, &rule.meta.namespace, &host))
             .flat_map(|rule| &rule.subsets)
@@ -357,7 +360,7 @@ impl Pair<'_> {
         if !from.state.knows(Resource::Services) {
             return link(Answer::Unknown, None);
         }
-        let answers = services::answers_dns(from);
+        let answers = services::answers_dns(self.near_istiod());
         let definition = self.to.bulk.service(namespace, name);
         match from.bulk.service(namespace, name) {
             // Which of the addresses a proxy answers with, and whether they are reached, is its own.

@@ -33,7 +33,7 @@ impl Pair<'_> {
     /// Networks that istiod takes the service's pods to be in; `None` where it goes by addresses.
     fn far(&self) -> Option<BTreeSet<Option<&str>>> {
         let of_namespace = self.to.state.namespace_network();
-        let networks = self.from.mesh_config().map(|config| &config.networks);
+        let networks = self.near_istiod().mesh_config().map(|config| &config.networks);
         let mut of_config = None;
         for (name, network) in networks.into_iter().flatten() {
             for endpoint in &network.endpoints {
@@ -77,74 +77,78 @@ impl Pair<'_> {
 
     /// Whether the caller's meshNetworks have a gateway of that network.
     fn by_hand(&self, network: &str) -> bool {
-        let config = self.from.mesh_config().and_then(|config| config.networks.get(network));
+        let config =
+            self.near_istiod().mesh_config().and_then(|config| config.networks.get(network));
         config.is_some_and(|network| !network.gateways.is_empty())
     }
 
     /// The way of the request.
-    pub(super) fn way(&self) -> Link {
+    pub(super) fn way(&self) -> Vec<Link> {
         let (from, to) = (self.from, self.to);
         let shown = |network: Option<&str>| network.unwrap_or("no named network").to_owned();
-        let is_one = from.network() == to.network();
         let (near, far) = (self.near(), self.far());
-        let unknown = |name, text: &str| Link {
-            name,
-            answer: Answer::Unknown,
-            text: text.to_owned(),
-            finding: None,
+        let far = far.as_ref().and_then(one);
+        let (Some(near), Some(far)) = (one(&near), far) else {
+            let text = format!("pods of {} and {} are in one network each", from.name(), to.name());
+            return vec![Self::link("network", text, false, None)];
         };
-        let of_far = far.as_ref().and_then(one);
-        let (Some(near), Some(network)) = (one(&near), of_far) else {
-            return unknown(
-                "network",
-                &format!("it is one network from which {} calls {}", from.name(), to.name()),
-            );
-        };
-        if self.is_direct() == Some(true) {
-            let text = match (near, network) {
-                (None, None) => {
-                    "no cluster is in a named network, and pods reach each other".to_owned()
-                }
-                _ => format!("both are in {}, and pods reach each other", shown(near)),
-            };
-            if is_one {
-                return self.flat(text);
-            }
-            let finding = self
-                .error(table::networks::ALL, &self.both(), |_| true)
-                .or_else(|| self.error(table::gateways::ALL, &[to], |_| true))
-                .unwrap_or_else(|| {
-                    let text = format!(
-                        "istiod of {} gives the addresses of its pods, which it takes to be in {}: it is in {}, \
-                         and {} in {}",
-                        from.name(), shown(network), shown(to.network()), from.name(), shown(from.network())
-                    );
-                    let words = ["get", "pods", "-n", &self.service.namespace, "-L", NETWORK];
-                    self.finding(to, &table::networks::PODS, &text, to.way.kubectl(words))
-                });
-            let text = format!("{} reaches the pods of {}", from.name(), to.name());
-            return Link { name: "network", answer: Answer::No, text, finding: Some(finding) };
+        if self.is_direct() != Some(true) {
+            return vec![self.gateway(&shown(near), far.unwrap_or_default())];
         }
-        self.gateway(shown(near), network.unwrap_or_default())
+        if from.network() == to.network() {
+            return self.flat(near);
+        }
+        let finding = self
+            .error(table::networks::ALL, &self.both(), |_| true)
+            .or_else(|| self.error(table::gateways::ALL, &[to], |_| true))
+            .unwrap_or_else(|| {
+                let text = format!(
+                    "istiod of {} gives the addresses of its pods, which it takes to be in {}: it \
+                     is in {}, and {} in {}",
+                    self.near_istiod().name(),
+                    shown(far),
+                    shown(to.network()),
+                    from.name(),
+                    shown(from.network())
+                );
+                let words = ["get", "pods", "-n", &self.service.namespace, "-L", NETWORK];
+                self.finding(to, &table::networks::PODS, &text, to.way.kubectl(words))
+            });
+        let text = format!("{} reaches the pods of {}", from.name(), to.name());
+        vec![Self::link("network", text, true, Some(finding))]
     }
 
     /// Pods that reach each other by address.
-    fn flat(&self, text: String) -> Link {
+    fn flat(&self, network: Option<&str>) -> Vec<Link> {
+        let network = match network {
+            Some(network) => format!("both are in network {network}"),
+            None => "no network is set in either, so both are in one".to_owned(),
+        };
+        let text = format!("{network}: pods reach each other by address, and need no gateway");
+        let is_impossible = |one: &Finding| one.code == table::networks::NO_ROUTE.code;
         let finding = self
             .error(table::ranges::ALL, &self.both(), |_| true)
-            .or_else(|| {
-                self.error(table::networks::ALL, &self.both(), |one| {
-                    one.code == table::networks::NO_ROUTE.code
-                })
-            })
+            .or_else(|| self.error(table::networks::ALL, &self.both(), is_impossible))
             .or_else(|| self.error(table::firewalls::ALL, &[self.to], |_| true));
         let sites = self.both().map(crate::networks::site);
         let route = meshcore::route::between(&sites[0], &sites[1]);
         let is_known = route.is_ok_and(|route| route == meshcore::route::Route::Known);
-        Self::link("network", text, is_known, finding)
+        let (from, to) = (self.from.name(), self.to.name());
+        let mut route = format!("a route leads from pods of {from} to those of {to}");
+        if !is_known {
+            route += ", which no object shows: mesh-probe asks the pods";
+        }
+        let is_placed = self.both().iter().all(|member| {
+            let namespace = member.state.namespace(member.istio_namespace());
+            member.network().is_some() || namespace.is_some()
+        });
+        vec![
+            Self::link("network", text, is_placed, finding),
+            Self::link("route", route, is_known, None),
+        ]
     }
 
-    fn gateway(&self, near: String, network: &str) -> Link {
+    fn gateway(&self, near: &str, network: &str) -> Link {
         let (from, to) = (self.from, self.to);
         let text = format!("a gateway leads from {near} into {network} of {}", to.name());
         let link = |answer, finding| Link { name: "gateway", answer, text: text.clone(), finding };
@@ -194,7 +198,8 @@ impl Pair<'_> {
         let broken = |text: &str, fix: String| {
             Err(self.finding(to, &check::NOT_EXPOSED, &format!("gateway {object} {text}"), fix))
         };
-        let scoped = to.state.control_planes.iter().any(|plane| {
+        let istiod = if to.name() == self.to.name() { self.far_istiod() } else { to };
+        let scoped = istiod.state.control_planes.iter().any(|plane| {
             plane.env.get("PILOT_SCOPE_GATEWAY_TO_NAMESPACE").is_some_and(|value| value == "true")
         });
         let Some(pods) = &gateway.pods else { return Ok(false) };
@@ -210,7 +215,7 @@ impl Pair<'_> {
             );
         }
         let is_named = gateway.addresses.iter().all(|one| matches!(one, Address::Name(_)));
-        let is_known = to.state.knows(Resource::IstioGateways)
+        let is_known = istiod.state.knows(Resource::IstioGateways)
             && !is_named
             && !scoped
             && !gateway.is_ambient();
@@ -218,7 +223,7 @@ impl Pair<'_> {
             return Err(self.finding(to, &table::services::KEPT_BACK, &text, fix));
         }
         // Its istiod gives a gateway only what it would reach with mutual TLS.
-        let Some(rules) = self.rules_of(to, &gateway.namespace) else { return Ok(false) };
+        let Some(rules) = self.rules_of(istiod, &gateway.namespace) else { return Ok(false) };
         let is_plain = |mode: &meshstate::TlsMode| *mode != meshstate::TlsMode::IstioMutual;
         if let Some(rule) = rules.iter().find(|rule| {
             rule.tls.as_ref().is_some_and(is_plain)
@@ -240,7 +245,7 @@ impl Pair<'_> {
                 && pods.labels.iter().any(|labels| selects(&one.selector, labels))
                 && server.hosts.iter().any(|host| self.is_for(host))
         };
-        let all = &to.state.istio_gateways;
+        let all = &istiod.state.istio_gateways;
         if all.iter().any(|one| one.servers.iter().any(|server| listens(one, server))) {
             return Ok(is_known);
         }

@@ -126,6 +126,11 @@ pub const CONTROL_PLANES: &[Case] = &[
     }),
     ("MESH0705", |mesh| image(mesh, "cluster1", "docker.io/istio/pilot:1.30.2", "1.30.2")),
     ("MESH0706", |mesh| mesh.env("cluster1", "PILOT_REMOTE_CLUSTER_TIMEOUT", "0s")),
+    ("MESH0707", |mesh| {
+        let istiod = mesh.object("cluster1", "Deployment", "istiod");
+        istiod["status"] = json!({"replicas": 1});
+        istiod["metadata"]["creationTimestamp"] = json!("2027-05-31T23:59:30Z");
+    }),
 ];
 
 /// Gives a cluster another version of Istio, proxies included.
@@ -243,6 +248,11 @@ pub const GATEWAYS: &[Case] = &[
                 "spec": {"gatewayClassName": "istio-east-west", "listeners": []},
             }),
         );
+    }),
+    ("MESH0621", |mesh| {
+        let pod = mesh.object("cluster1", "Pod", "istio-eastwestgateway-abc-1");
+        pod["metadata"]["creationTimestamp"] = json!("2027-05-31T23:59:55Z");
+        pod["status"] = json!({"phase": "Pending"});
     }),
 ];
 

@@ -17,7 +17,7 @@ const DEFAULT: &str = "default";
 pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) -> Result<()> {
     for member in &wanted.members {
         let state = match member.knows(Resource::Deployments) {
-            Ok(state) if !state.managed.is_empty() => continue,
+            Ok(state) if !state.managed.is_empty() || member.is_remote() => continue,
             Ok(state) => state,
             Err(_) if member.is_silent() => continue,
             Err(reason) => {

@@ -14,7 +14,7 @@ const XDS: u16 = 15012;
 
 /// Services are exposed where there is a gateway; istiod where the file says so.
 pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
-    let members: Vec<&Member<'_>> = wanted.gateways().collect();
+    let members: Vec<&Member<'_>> = wanted.gateways().filter(|one| !one.is_remote()).collect();
     for member in &members {
         if wanted.expose.contains(&Exposure::Services) {
             expose(wanted, member, Exposure::Services, plan);
@@ -22,7 +22,8 @@ pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
     }
     if wanted.expose.contains(&Exposure::Istiod) {
         // Machines come from outside also where there is one network.
-        let all = if members.is_empty() { wanted.members.iter().collect() } else { members };
+        let all = wanted.members.iter().filter(|one| !one.is_remote());
+        let all = if members.is_empty() { all.collect() } else { members };
         for member in all {
             expose(wanted, member, Exposure::Istiod, plan);
         }

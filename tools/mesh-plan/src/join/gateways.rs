@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::roots::namespace_flag;
-use crate::command::{on, pipe};
+use crate::command::{kubectl, on, pipe, then};
 use crate::file::{LoadBalancer, Platform};
 use crate::step::{Stage, Step};
 use crate::wanted::{Member, Wanted};
@@ -64,7 +64,13 @@ pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) -> Result<()> {
             None => step(&[]).undone_by(pipe([made.clone(), apply(&["--delete"])])),
         });
         let why = "the gateway is new".to_owned();
-        waits.push(wait(member, &wanted.namespace, NAME, why));
+        let mut new = wait(member, &wanted.namespace, NAME, why);
+        // It may have an address before its pods are there.
+        let deployment = format!("deployment/{NAME}");
+        let words = ["rollout", "status", &deployment, "-n", &wanted.namespace, "--timeout=5m"];
+        new.what = "wait for the gateway's pods and address".to_owned();
+        new.command = then([kubectl(member, words), new.command]);
+        waits.push(new);
     }
     plan.steps.extend(waits);
     Ok(())

@@ -34,6 +34,8 @@ pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
                 sets.insert(roots);
                 with.push(member);
             }
+            // The primary cluster's CA signs for it, and its istiod brings the roots.
+            Trust::Nothing if member.is_remote() => {}
             Trust::Nothing => without.push(member),
             Trust::Managed => {}
             Trust::Unknown(_) if member.is_silent() => {}
@@ -116,13 +118,8 @@ fn make(wanted: &Wanted<'_>, member: &Member<'_>) -> Step {
 
 /// All steps of a rotation: mesh-cacerts tells those that are missing, as often as it is asked.
 fn rotate(wanted: &Wanted<'_>, members: &[&Member<'_>], roots: usize) -> Step {
-    let namespace = command_line([&wanted.namespace]);
     let contexts: Vec<&str> = members.iter().map(|member| member.context.as_str()).collect();
-    let read = format!(
-        "for c in {}; do kubectl --context=\"$c\" -n {namespace} get secret/cacerts \
-         secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json; done",
-        command_line(&contexts)
-    );
+    let read = mesh_cacerts::read_all(&wanted.namespace, &contexts);
     let mut rotate = vec!["mesh-cacerts", "rotate", "--root-dir", &wanted.root_dir];
     rotate.extend(contexts.iter().flat_map(|context| ["--cluster", context]));
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();

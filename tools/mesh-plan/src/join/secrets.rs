@@ -53,7 +53,8 @@ impl<'a> Held<'a> {
 
 /// Every cluster holds working credentials for every other.
 pub fn plan(wanted: &Wanted<'_>, now: Timestamp, plan: &mut Plan) {
-    let all = wanted.members.iter().map(|holder| (holder, Held::by(wanted, holder)));
+    let readers = wanted.members.iter().filter(|holder| !holder.is_remote());
+    let all = readers.map(|holder| (holder, Held::by(wanted, holder)));
     let all: Vec<(&Member<'_>, Result<Held<'_>, String>)> = all.collect();
     for of in &wanted.members {
         let lacking: Vec<(&Member<'_>, String)> = all

@@ -107,6 +107,13 @@ impl<'a> Member<'a> {
         self.state.is_some_and(|own| std::ptr::eq(own, state))
     }
 
+    /// Whether another cluster's istiod serves it: it has none of its own, and needs neither a CA, nor
+    /// credentials for others, nor Gateways, which that istiod has.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.state.is_some_and(|state| state.external_istiod.is_some())
+    }
+
     /// Whether its API server did not answer when the capture was made: its steps have to wait.
     #[must_use]
     pub fn is_silent(&self) -> bool {

@@ -42,7 +42,10 @@ fn missing_gateways_are_installed_and_waited_for() {
     assert!(steps[0]["undo"].as_str().is_some_and(
         |undo| undo.ends_with("ctx-c2 --delete") || undo.ends_with("--delete --context ctx-c2")
     ));
-    assert_eq!(steps[1]["command"], "mesh-lbaddr --wait --context ctx-c2");
+    // The pods first: an address alone is too early.
+    let wait = "kubectl --context ctx-c2 rollout status deployment/istio-eastwestgateway -n \
+                istio-system --timeout=5m\nmesh-lbaddr --wait --context ctx-c2";
+    assert_eq!(steps[1]["command"], wait);
     let pending =
         healthy(2).with(1, "Service", "istio-eastwestgateway", |one| one["status"] = json!({}));
     let step = only(&pending);

@@ -6,6 +6,7 @@ mod leave;
 mod lost;
 mod mesh;
 mod output;
+mod remote;
 
 use mesh::{Mesh, file};
 use serde_json::Value;

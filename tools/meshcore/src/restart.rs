@@ -1,6 +1,6 @@
 //! How pods are made anew, as command lines.
 
-use meshcore::shell;
+use crate::shell;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -15,6 +15,24 @@ pub enum Workload {
     Job(String, String),
     /// A pod of its own: when it is deleted it is gone.
     Alone(String),
+}
+
+impl Workload {
+    /// What makes a pod anew, by the kind and name of its controller. Pods of a Deployment count as
+    /// its own: whoever calls knows whose a `ReplicaSet` is.
+    #[must_use]
+    pub fn of(pod: &str, owner: Option<(&str, &str)>) -> Self {
+        let Some((kind, owner)) = owner else { return Self::Alone(pod.to_owned()) };
+        match kind {
+            "Deployment" => Self::Rollout("deployment", owner.to_owned()),
+            "StatefulSet" => Self::Rollout("statefulset", owner.to_owned()),
+            "DaemonSet" => Self::Rollout("daemonset", owner.to_owned()),
+            "Job" => Self::Job(pod.to_owned(), owner.to_owned()),
+            // The kubelet makes it, from a file on its node.
+            "Node" => Self::Alone(pod.to_owned()),
+            _ => Self::Replaced(pod.to_owned()),
+        }
+    }
 }
 
 impl fmt::Display for Workload {
@@ -47,6 +65,18 @@ pub fn commands(context: Option<&str>, workloads: &BTreeSet<(&str, Workload)>) -
         }
     };
     workloads.iter().fold(String::new(), |out, workload| out + &line(workload) + "\n")
+}
+
+/// One line for `sh` for each workload that a controller rolls out: it ends when its new pods are
+/// ready, and fails when they are not in time.
+#[must_use]
+pub fn waits(context: Option<&str>, workloads: &BTreeSet<(&str, Workload)>) -> String {
+    let is_rolled_out = |one: &&(&str, Workload)| matches!(one.1, Workload::Rollout(..));
+    let line = |(namespace, workload): &(&str, Workload)| {
+        let words = ["rollout", "status", &workload.to_string(), "--timeout=10m"];
+        kubectl(context, &words, namespace) + "\n"
+    };
+    workloads.iter().filter(is_rolled_out).map(line).collect()
 }
 
 fn kubectl(context: Option<&str>, words: &[&str], namespace: &str) -> String {
@@ -91,5 +121,10 @@ mod tests {
         );
         let one = BTreeSet::from([("a", Workload::Alone("p".into()))]);
         assert!(commands(at, &one).starts_with("# restart pod/p in namespace a of gke_p_l_c by "));
+        assert_eq!(
+            waits(at, &workloads),
+            "kubectl --context gke_p_l_c rollout status deployment/web --timeout=10m -n a\n\
+             kubectl --context gke_p_l_c rollout status 'statefulset/d b' --timeout=10m -n b\n"
+        );
     }
 }
