@@ -28,7 +28,7 @@ pub const ANNOTATION: Check = Check {
     title: "annotated with another cluster",
     meaning: "The annotation networking.istio.io/cluster names a cluster for which the Secret has no \
         key. istiod goes by the keys; people go by the annotation.",
-    remedy: "Correct the annotation.",
+    remedy: "Take the annotation off: the Secret of the next token brings the right one.",
     source: "istio/istio pkg/kube/multicluster/secretcontroller.go",
 };
 
@@ -303,7 +303,7 @@ pub const EXPIRY_NOTE: Check = Check {
     title: "an expiry that is not the token's",
     meaning: "The annotation meshutils/expires says another time than the token: whatever goes by the \
         annotation renews too late.",
-    remedy: "Correct the annotation.",
+    remedy: "Take the annotation off: the Secret of the next token brings the right one.",
     source: "-",
 };
 
