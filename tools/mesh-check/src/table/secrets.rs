@@ -28,7 +28,7 @@ pub const ANNOTATION: Check = Check {
     title: "annotated with another cluster",
     meaning: "The annotation networking.istio.io/cluster names a cluster for which the Secret has no \
         key. istiod goes by the keys; people go by the annotation.",
-    remedy: "Take the annotation off: the Secret of the next token brings the right one.",
+    remedy: "Correct the annotation.",
     source: "istio/istio pkg/kube/multicluster/secretcontroller.go",
 };
 
