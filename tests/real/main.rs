@@ -65,6 +65,7 @@ enum Needs {
     Judge,
     Gcloud,
     ClustersAndGcloud,
+    Installers,
     Nightly(Nightly),
     Nothing,
 }
@@ -170,6 +171,7 @@ impl Needs {
             Self::Judge => istiod::lacks_judge(),
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
+            Self::Installers => gateway::lacks_installers(),
             Self::Nightly(nightly) => nightly.lacking(),
             Self::Nothing => None,
         }

@@ -384,7 +384,7 @@ impl Pair<'_> {
                 let apply =
                     piped(&services::manifest((namespace, name), definition), &from.way.apply());
                 let is_new = from.state.namespace(namespace).is_none();
-                let make = is_new.then(|| from.way.kubectl(["create", "namespace", namespace]));
+                let make = is_new.then(|| from.way.change(["create", "namespace", namespace]));
                 let fix = then(make.into_iter().chain([apply]));
                 link(Answer::No, Some(self.finding(from, &check::UNKNOWN_NAME, &text, fix)))
             }
