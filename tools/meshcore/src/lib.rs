@@ -21,6 +21,7 @@ pub mod kubeconfigs;
 pub mod list;
 mod name;
 mod output;
+pub mod remote_secret;
 pub mod route;
 pub mod selector;
 mod server;

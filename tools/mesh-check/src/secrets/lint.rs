@@ -216,7 +216,7 @@ fn remade(finding: Finding, entry: &Entry<'_>, target: Option<&Member>) -> Findi
     let make = Remake::of(target).with(flags).for_hours(hours).to(&entry.readers);
     // What is made has the cluster's ID for a key, and the name that goes with it.
     let is_same = target.ids.iter().any(|id| id == entry.key)
-        && *entry.secret.name == meshsecrets::secret::name_of(entry.key);
+        && *entry.secret.name == meshcore::remote_secret::name_of(entry.key);
     let fix = if is_same {
         make
     } else {
