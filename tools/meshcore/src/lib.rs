@@ -11,6 +11,7 @@ pub mod cluster;
 mod console;
 pub mod credentials;
 mod error;
+pub mod file;
 pub mod finding;
 pub mod folder;
 pub mod input;

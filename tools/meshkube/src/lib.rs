@@ -3,7 +3,6 @@
 
 mod connection;
 mod duration;
-mod files;
 mod pages;
 mod path;
 mod patience;
