@@ -202,6 +202,19 @@ fn leaves_links() {
         assert!(ran.stderr.contains(name), "{name} {ran:?}");
         assert_eq!(tree(&dir.path().join("outside")).len(), 1, "{name}");
     }
+    // A pipe would be waited for.
+    let dir = bundle();
+    let pipe = |name: &str| {
+        let made = Command::new("mkfifo").arg(dir.path().join(name)).status();
+        assert!(made.expect("it starts").success());
+    };
+    std::fs::create_dir_all(dir.path().join("root/etc/certs")).expect("it can be made");
+    pipe("root/etc/certs/root-cert.pem");
+    assert_eq!(vm_install(&dir, &["files"]).ok(), "");
+    assert_eq!(tree(dir.path())["root/etc/certs/root-cert.pem"].1, "a root\n");
+    std::fs::remove_file(dir.path().join("root/etc/hosts")).expect("it is there");
+    pipe("root/etc/hosts");
+    assert_eq!(vm_install(&dir, &["files"]).code, Some(3));
     let dir = bundle();
     std::fs::create_dir_all(dir.path().join("root/var")).expect("it can be made");
     std::os::unix::fs::symlink("/run", dir.path().join("root/var/run")).expect("it is new");

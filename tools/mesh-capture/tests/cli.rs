@@ -1,7 +1,6 @@
 //! The program as a user runs it, against stand-ins for API servers.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-
 use super::stand_in::{StandIn, refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
