@@ -10,10 +10,13 @@ fn no_program_reads_a_device() {
         std::os::unix::fs::symlink("/dev/zero", dir.path().join(name)).expect("it is new");
     }
     let folder = dir.path().to_str().expect("it is text");
+    let record = &format!("{folder}/record.json");
+    let text = r#"{"apiVersion": "meshutils/v1alpha1", "kind": "Cluster", "name": "a"}"#;
+    std::fs::write(record, text).expect("it can be written");
     for (program, args) in [
         ("mesh-check", "-f /dev/zero"),
         ("mesh-graph", "-f /dev/zero"),
-        ("mesh-graph", "-f {empty} --findings /dev/zero"),
+        ("mesh-graph", "-f {record} --findings /dev/zero"),
         ("mesh-plan", "-f /dev/zero"),
         ("mesh-lbcheck", "-f /dev/zero"),
         ("mesh-cidrs", "-f /dev/zero"),
@@ -24,11 +27,15 @@ fn no_program_reads_a_device() {
         ("mesh-secret-lint", "-f /dev/zero"),
         ("mesh-context", "--kubeconfig /dev/zero --list"),
         ("mesh-lbaddr", "--context a --kubeconfig /dev/zero"),
-        ("mesh-cert", "--spiffe spiffe://td/ns/a/sa/b --ca-cert /dev/zero --ca-key /dev/zero"),
+        (
+            "mesh-cert",
+            "--spiffe spiffe://td/ns/a/sa/b --root-cert /dev/zero --ca-cert /dev/zero \
+             --ca-key /dev/zero --out /nowhere",
+        ),
         ("mesh-cacerts", "init --cluster a --root-dir {folder}"),
         ("mesh-vm-env", "--check {folder}"),
     ] {
-        let args = args.replace("{folder}", folder).replace("{empty}", "/dev/null");
+        let args = args.replace("{folder}", folder).replace("{record}", record);
         let mut tool = mesh_tests::tool(program);
         let output = tool.env_clear().args(args.split(' ')).timeout(Duration::from_secs(60));
         let output = output.output().expect("it starts");
