@@ -2,6 +2,7 @@
 
 mod addresses;
 mod child;
+mod devices;
 mod fields;
 mod inputs;
 mod programs;

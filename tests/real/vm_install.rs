@@ -11,6 +11,8 @@ pub const TESTS: &[Test] = &[
     ("vm_install_changes_nothing_twice", Needs::Clusters, installs),
     ("vm_install_replaces_names_of_hosts", Needs::Clusters, replaces_names),
     ("vm_install_refuses_a_faulty_folder", Needs::Clusters, refuses),
+    ("vm_install_leaves_what_links_lead_to", Needs::Clusters, leaves_links),
+    ("vm_install_follows_no_link_of_istios_user", Needs::Nodes, follows_no_link),
     ("vm_install_restarts_istio_when_something_changed", Needs::Nodes, restarts),
 ];
 
@@ -137,6 +139,9 @@ fn refuses() {
     for (file, text, message) in [
         ("files/hosts", "", "files/hosts must have lines with an address and names"),
         ("files/hosts", "192.0.2.1\n", "files/hosts must have lines"),
+        ("files/hosts", "istiod 192.0.2.1\n", "files/hosts must have lines"),
+        ("files/hosts", "192.0.2.1 istiod\x1b[31m\n", "files/hosts must have lines"),
+        ("files/hosts", "192.0.2.1 istiod\r\n", "files/hosts must have lines"),
         ("files/istio-token", "", "files/istio-token is missing or empty"),
         ("files/cluster.env", "", "files/cluster.env is missing or empty"),
         ("files/mesh.yaml", "", "files/mesh.yaml is missing or empty"),
@@ -163,6 +168,107 @@ fn refuses() {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{args:?} {ran:?}");
         assert!(ran.stderr.starts_with("vm-install: "), "{ran:?}");
     }
+}
+
+/// Of an attack: the token went to this machine's /run, and its /etc/hosts was written.
+fn leaves_links() {
+    let link = |dir: &tempfile::TempDir, name: &str| {
+        let path = dir.path().join(name);
+        let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+        std::os::unix::fs::symlink(dir.path().join("outside"), path).expect("it can be made");
+    };
+    for name in [
+        "root/etc",
+        "root/etc/hosts",
+        "root/etc/certs",
+        "root/var/lib",
+        "root/var/lib/istio/envoy",
+        "root/run",
+        "root/run/secrets",
+        "files/root-cert.pem",
+        "files/istio-token",
+        "files/hosts",
+    ] {
+        let dir = bundle();
+        write(&dir, "outside/hosts", "127.0.0.1 localhost\n");
+        std::fs::create_dir_all(dir.path().join("root/var")).expect("it can be made");
+        // As in an image.
+        std::os::unix::fs::symlink("/run", dir.path().join("root/var/run")).expect("it is new");
+        link(&dir, name);
+        let ran = vm_install(&dir, &["files"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""), "{name} {ran:?}");
+        assert!(ran.stderr.contains(name), "{name} {ran:?}");
+        assert_eq!(tree(&dir.path().join("outside")).len(), 1, "{name}");
+    }
+    // A pipe would be waited for.
+    let dir = bundle();
+    let pipe = |name: &str| {
+        let made = Command::new("mkfifo").arg(dir.path().join(name)).status();
+        assert!(made.expect("it starts").success());
+    };
+    std::fs::create_dir_all(dir.path().join("root/etc/certs")).expect("it can be made");
+    pipe("root/etc/certs/root-cert.pem");
+    assert_eq!(vm_install(&dir, &["files"]).ok(), "");
+    assert_eq!(tree(dir.path())["root/etc/certs/root-cert.pem"].1, "a root\n");
+    std::fs::remove_file(dir.path().join("root/etc/hosts")).expect("it is there");
+    pipe("root/etc/hosts");
+    assert_eq!(vm_install(&dir, &["files"]).code, Some(3));
+    let dir = bundle();
+    std::fs::create_dir_all(dir.path().join("root/var")).expect("it can be made");
+    std::os::unix::fs::symlink("/run", dir.path().join("root/var/run")).expect("it is new");
+    assert_eq!(vm_install(&dir, &["files"]).ok(), "");
+    let token = dir.path().join("root/run/secrets/tokens/istio-token");
+    assert_eq!(std::fs::read_to_string(token).expect("it is there"), "a token");
+}
+
+/// Of an attack: Istio's user owns the folders, and root wrote through the links that it put there.
+fn follows_no_link() {
+    let dir = bundle();
+    write_program(&dir.path().join("bin/systemctl"), "#!/bin/sh\n");
+    let script = r#"
+        set -e
+        cp -a /etc/alternatives . # awk is one
+        mount -t tmpfs etc /etc
+        mount -t tmpfs var /var
+        cp -a alternatives /etc
+        printf 'root:x:0:0::/:/bin/sh\nistio-proxy:x:1337:1337::/:/bin/false\n' >/etc/passwd
+        PATH=$PWD/bin:$PATH
+        install() { status=0; sh "$INSTALL" files 2>/dev/null || status=$?; echo "exit $status"; }
+        install
+        mkdir /etc/victim
+        for name in file mark; do echo precious >/etc/victim/$name; done
+        hurt() { stat -c '%a %U %s' /etc/victim /etc/victim/*; }
+        hurt
+        as_user() { setpriv --reuid 1337 --regid 1337 --clear-groups "$@"; }
+        as_user ln -s /etc/victim/file /etc/certs/root-cert.pem.new
+        as_user ln -sf /etc/victim/file /var/run/secrets/tokens/istio-token
+        as_user ln -s /etc/victim/mark /var/lib/istio/envoy/restart-wanted
+        echo other >files/root-cert.pem
+        install
+        as_user ln -sf /etc/victim/file /etc/certs/root-cert.pem
+        install
+        hurt
+        as_user mv /var/lib/istio/envoy /var/lib/istio/other
+        as_user ln -s /etc/victim /var/lib/istio/envoy
+        install
+        hurt
+        stat -c '%a %U %F' /etc/certs/root-cert.pem /var/run/secrets/tokens/istio-token
+    "#;
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(["--mount", "sh", "-c", script])
+        .current_dir(&dir)
+        .env("INSTALL", root().join("scripts/vm-install"));
+    let victim = "755 root 80\n644 root 9\n644 root 9\n";
+    assert_eq!(
+        run(&mut unshare, "").ok(),
+        format!(
+            "exit 0\n{victim}exit 0\nexit 0\n{victim}exit 3\n{victim}\
+             644 istio-proxy regular file\n600 istio-proxy regular file\n"
+        )
+    );
 }
 
 /// Without ROOT, in folders that only this test sees: it has a user for Istio, and a systemctl and

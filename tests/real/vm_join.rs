@@ -249,6 +249,8 @@ fn refuses_wrong_usage() {
         &["--context", "cluster1", "--probe", "tcp:80", "a", "10.0.0.1", "80"],
         &["--context", "cluster1", "--auto-register", "--probe", "x", "a", "80"],
         &["--context", "cluster1", "--namespace", "a b", "a", "10.0.0.1", "80"],
+        &["--context", "cluster1", "--network", "$(touch x)", "a", "10.0.0.1", "80"],
+        &["--context", "cluster1", "a", "10.0.0.1", "80", "-f.x"],
         &["--context", "cluster1", "--istio-version", "1.6", "a", "10.0.0.1", "80"],
         &["--context", "cluster1", "--vpc", "default", "a", "10.0.0.1", "80"],
         &["--context", "cluster1", "--open", "a", "10.0.0.1", "80"],

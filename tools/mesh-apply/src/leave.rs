@@ -7,8 +7,8 @@ use crate::report::Done;
 use crate::work::{Worker, each, secret_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshcore::remote_secret::name_of;
 use meshcore::{Console, Error, Message, Result};
-use meshsecrets::secret::name_of;
 use serde_json::Value;
 
 /// A remote Secret as it lies in a cluster. No `Debug`: it is made of one that has credentials.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::input::{Document, Source};
+use meshcore::remote_secret::{LABEL, name_of};
 use meshcore::{Address, ApiVersion, Error, Kind, ObjectName, Result, object_namespace};
 use meshsecrets::{RemoteSecret, secret};
 use serde::Deserialize;
@@ -126,7 +127,7 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         let data = take_data(&mut body).map_err(|(field, what)| {
             Error::data(format!("{what}; its value is not shown")).at(document.field(&field))
         })?;
-        let label = metadata.labels.as_ref().and_then(|labels| labels.get("istio/multiCluster"));
+        let label = metadata.labels.as_ref().and_then(|labels| labels.get(LABEL));
         is_remote = label.is_some_and(|value| value == "true");
         if is_remote {
             gives_access = data.iter().map(|(key, value)| access(key, value)).collect();
@@ -219,7 +220,7 @@ impl Manifest {
         };
         let type_ = &self.body["type"];
         let is_opaque = type_.is_null() || type_ == "Opaque";
-        let name = secret::name_of(cluster);
+        let name = name_of(cluster);
         let own = self.id.namespace.as_deref();
         if self.id.name != name {
             Some(format!("that of cluster {cluster} is called {name}"))

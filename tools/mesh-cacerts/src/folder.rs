@@ -113,17 +113,20 @@ pub fn open_mode(path: &Path) -> Result<Option<u32>> {
 
 /// The text of a file, if it is there.
 pub fn read_file(path: &Path) -> Result<Option<Zeroizing<String>>> {
-    match std::fs::read(path).map(Zeroizing::new) {
-        // What is no text is no PEM, and is told as that.
-        Ok(bytes) => Ok(Some(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            Err(Error::data("is in no folder: what has its name is a file, or a link to one")
-                .at(path.display())
-                .hint("nothing was written: name another place"))
+            return Err(Error::data(
+                "is in no folder: what has its name is a file, or a link to one",
+            )
+            .at(path.display())
+            .hint("nothing was written: name another place"));
         }
-        Err(error) => Err(Error::data(error.to_string()).at(path.display())),
+        _ => {}
     }
+    let bytes = Zeroizing::new(meshcore::file::read_regular(path)?);
+    // What is no text is no PEM, and is told as that.
+    Ok(Some(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())))
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {

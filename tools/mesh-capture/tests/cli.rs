@@ -1,8 +1,6 @@
 //! The program as a user runs it, against stand-ins for API servers.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
-use super::stand_in;
-
 use super::stand_in::{StandIn, refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +9,16 @@ use predicates::str::contains;
 use serde_json::{Value, json};
 
 /// Nothing listens there, and nobody is given it by chance.
-const DEAD_PORT: u16 = 1;
+pub const DEAD_PORT: u16 = 1;
 
-fn tool(args: &[&str]) -> assert_cmd::Command {
+pub fn tool(args: &[&str]) -> assert_cmd::Command {
     let mut tool = mesh_tests::tool("mesh-capture");
     tool.env_clear().args(args);
     tool
 }
 
 /// A kubeconfig with these contexts and servers.
-fn kubeconfig(clusters: &[(&str, &str)]) -> tempfile::NamedTempFile {
+pub fn kubeconfig(clusters: &[(&str, &str)]) -> tempfile::NamedTempFile {
     let list = |entry: fn(&str, &str) -> Value| -> Vec<Value> {
         clusters.iter().map(|(name, server)| entry(name, server)).collect()
     };
@@ -35,11 +33,11 @@ fn kubeconfig(clusters: &[(&str, &str)]) -> tempfile::NamedTempFile {
     file
 }
 
-fn list(items: &[Value]) -> (u16, Value) {
+pub fn list(items: &[Value]) -> (u16, Value) {
     (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}))
 }
 
-fn named(namespace: &str, name: &str) -> Value {
+pub fn named(namespace: &str, name: &str) -> Value {
     json!({"metadata": {"namespace": namespace, "name": name}})
 }
 
@@ -52,7 +50,7 @@ fn remote_secret() -> Value {
 }
 
 /// A small cluster that lets everything be read.
-fn small(path: &str, times: usize) -> Option<(u16, Value)> {
+pub fn small(path: &str, times: usize) -> Option<(u16, Value)> {
     Some(match path {
         "/version" => (200, json!({"gitVersion": "v1.33.1"})),
         "/apis" => (
@@ -85,13 +83,13 @@ fn small(path: &str, times: usize) -> Option<(u16, Value)> {
     })
 }
 
-fn captured(stdout: &[u8]) -> Vec<Value> {
+pub fn captured(stdout: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// `KIND NAMESPACE/NAME` of all items but the header.
-fn items(capture: &Value) -> Vec<String> {
+pub fn items(capture: &Value) -> Vec<String> {
     let items = capture["items"].as_array().unwrap().iter().skip(1);
     items
         .map(|item| {
@@ -143,33 +141,12 @@ fn a_cluster_is_one_line_and_nothing_secret_is_in_it() {
 }
 
 /// A server where only Istio's namespace may be read, and no Secret.
-fn strict(path: &str, times: usize) -> Option<(u16, Value)> {
+pub fn strict(path: &str, times: usize) -> Option<(u16, Value)> {
     match path {
         "/version" | "/apis" => small(path, times),
         "/api/v1/namespaces/mesh/services?&limit=500" => Some(list(&[named("mesh", "istiod")])),
         _ => Some(refusal(403, "user cannot list")),
     }
-}
-
-#[test]
-fn what_may_not_be_read_is_told() {
-    let server = StandIn::start(strict);
-    let file = kubeconfig(&[("a", &server.url)]);
-    let run = |flags: &[&str]| {
-        let args = [&["--context", "a", "-n", "mesh"], flags, &["--kubeconfig"]].concat();
-        tool(&args).arg(file.path()).assert().success()
-    };
-    let warning = contains("warning: context a: you may not read configmaps, ")
-        .and(contains("services (but for those in mesh)"));
-    let ran = run(&[]).stderr(warning);
-    run(&["-q"]).stderr("");
-    let capture = &captured(&ran.get_output().stdout)[0];
-    assert_eq!(items(capture), ["Service mesh/istiod"]);
-    let gaps = capture["items"][0]["notRead"].as_array().unwrap();
-    let gap = |resource: &str| gaps.iter().find(|gap| gap["resource"] == resource).unwrap();
-    assert_eq!(*gap("secrets"), json!({"resource": "secrets", "reason": "user cannot list"}));
-    assert_eq!(gap("services")["readIn"], "mesh");
-    assert_eq!(capture["items"][0]["istioNamespace"], "mesh");
 }
 
 #[test]
@@ -248,66 +225,6 @@ fn no_file_of_the_input_is_opened() {
 }
 
 #[test]
-fn all_or_nothing_unless_parts_will_do() {
-    let up = StandIn::start(small);
-    let down = format!("http://127.0.0.1:{DEAD_PORT}");
-    let file = kubeconfig(&[("up", &up.url), ("down", &down), ("out", &down)]);
-    let run = |args: &[&str]| {
-        let args = [args, &["--timeout", "300ms", "--kubeconfig"]].concat();
-        tool(&args).arg(file.path()).assert()
-    };
-    let reason = format!("context down: {down} cannot be reached: Connection refused");
-    let both = ["--context", "down", "--context", "up"];
-    run(&both)
-        .code(4)
-        .stdout("")
-        .stderr(contains(&reason).and(contains("hint: --partial captures the others")));
-    run(&["--context", "down", "--context", "out"]).code(4).stderr(
-        contains("2 of 2 clusters failed: context down: ").and(contains("--partial").not()),
-    );
-    let ran = run(&[&both[..], &["--partial"]].concat()).success();
-    let ran = ran.stderr(contains("warning: down: is not captured: context down: "));
-    let captures = captured(&ran.get_output().stdout);
-    assert!(
-        captures[0]["items"][0]["unreachable"].as_str().unwrap().contains("Connection refused")
-    );
-    assert_eq!((captures[0]["items"].as_array().unwrap().len(), items(&captures[1]).len()), (1, 5));
-    run(&["--context", "down", "--partial"]).code(4).stdout("").stderr(contains(&reason));
-}
-
-#[test]
-fn a_server_that_stops_answering_is_given_up() {
-    fn breaks(path: &str, times: usize) -> Option<(u16, Value)> {
-        match path {
-            "/version" | "/apis" => small(path, times),
-            _ => Some(refusal(500, "broken")),
-        }
-    }
-    fn expired(path: &str, _: usize) -> Option<(u16, Value)> {
-        (path == "/version").then(|| refusal(401, "Unauthorized"))
-    }
-    // Whatever it is, it is no empty cluster.
-    fn nothing(_: &str, _: usize) -> Option<(u16, Value)> {
-        None
-    }
-    for (answers, message, least) in [
-        (breaks as stand_in::Answers, "broken", 3),
-        (expired, "credentials in the kubeconfig", 1),
-        (nothing, "is not an API server: it has no /version", 1),
-    ] {
-        let server = StandIn::start(answers);
-        let file = kubeconfig(&[("a", &server.url)]);
-        tool(&["--context", "a", "--timeout", "300ms", "--kubeconfig"])
-            .arg(file.path())
-            .assert()
-            .code(4)
-            .stdout("")
-            .stderr(contains(message));
-        assert!(server.asked().len() >= least);
-    }
-}
-
-#[test]
 fn wrong_usage_is_refused_before_anything_is_asked() {
     let server = StandIn::start(small);
     let file = kubeconfig(&[("a", &server.url)]);
@@ -346,69 +263,6 @@ fn credentials_are_not_sent_without_tls() {
         .assert()
         .code(4)
         .stderr(contains("hint: without TLS no credentials are sent"));
-}
-
-#[test]
-fn a_list_that_does_not_end_is_left() {
-    fn page(path: &str, times: usize, next: &str) -> Option<(u16, Value)> {
-        match path {
-            "/version" | "/apis" => small(path, times),
-            _ => Some((200, json!({"metadata": {"continue": next}, "items": []}))),
-        }
-    }
-    fn again(path: &str, times: usize) -> Option<(u16, Value)> {
-        page(path, times, "same")
-    }
-    fn another(path: &str, times: usize) -> Option<(u16, Value)> {
-        static PAGES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let next = PAGES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        page(path, times, &next.to_string())
-    }
-    for (answers, reason) in [
-        (again as stand_in::Answers, "it gives one page twice"),
-        // What --timeout says, for all pages together.
-        (another, "it takes longer than 300ms"),
-    ] {
-        let server = StandIn::start(answers);
-        let file = kubeconfig(&[("a", &server.url)]);
-        tool(&[
-            "--context",
-            "a",
-            "--timeout",
-            "300ms",
-            "--request-timeout",
-            "60ms",
-            "--kubeconfig",
-        ])
-        .arg(file.path())
-        .assert()
-        .code(4)
-        .stdout("")
-        .stderr(contains("does not end").and(contains(reason)));
-    }
-}
-
-/// kube panics at an address that kubectl takes.
-#[test]
-fn every_address_ends_in_an_answer() {
-    for (server, code) in [
-        ("localhost:1", 4),
-        ("127.0.0.1", 4),
-        ("http:", 4),
-        ("a:b", 3),
-        ("mailto:x", 3),
-        ("javascript:alert", 3),
-        ("https://h:0", 3),
-        ("", 3),
-    ] {
-        let file = kubeconfig(&[("a", server)]);
-        tool(&["--context", "a", "--timeout", "10ms", "--kubeconfig"])
-            .arg(file.path())
-            .assert()
-            .code(code)
-            .stdout("")
-            .stderr(contains("panicked").not().and(contains("error: context a: ")));
-    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The tests of mesh-capture.
 
 mod cli;
+mod faults;
 mod redact;
-mod stand_in;
+pub mod stand_in;

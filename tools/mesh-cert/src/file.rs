@@ -2,7 +2,6 @@
 
 use meshcore::shell;
 use meshcore::{Error, Result};
-use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -19,7 +18,7 @@ pub(crate) struct Found {
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Found> {
     let failed = |error: std::io::Error| Error::data(error.to_string()).at(path.display());
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = meshcore::file::open(path)?;
     let metadata = file.metadata().map_err(failed)?;
     let mode = metadata.permissions().mode() & 0o777;
     let mut bytes = Zeroizing::new(Vec::new());

@@ -1,8 +1,8 @@
 //! Finds and reads kubeconfig files as kubectl does.
 
 use meshcore::cluster::{Cluster, Kubeconfig};
-use meshcore::input::{Source, read_file};
-use meshcore::{Error, Result, kubeconfigs, shell};
+use meshcore::input::Source;
+use meshcore::{Error, Result, file, kubeconfigs, shell};
 use std::path::Path;
 
 /// Records of the named contexts, or of all when none is named.
@@ -41,7 +41,7 @@ fn read(file: Option<&Path>) -> Result<Kubeconfig> {
     let mut config = Kubeconfig::default();
     for path in files {
         let name = path.display().to_string();
-        let bytes = read_file(&path)
+        let bytes = file::read(&path)
             .map_err(|error| error.hint("name the kubeconfig with --kubeconfig"))?;
         let source = Source::new(name, bytes)?;
         for document in source.documents()? {

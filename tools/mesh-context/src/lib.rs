@@ -16,8 +16,8 @@ pub use rename::{Rename, rename, short_names, shorten};
 use clap::{Parser, ValueEnum};
 use meshcore::cluster;
 use meshcore::folder::{self, Mode, Stage};
-use meshcore::input::{self, Input, Source};
-use meshcore::{Console, Error, Message, Outcome, Result, json_lines, json_pretty, yaml};
+use meshcore::input::{Input, Source};
+use meshcore::{Console, Error, Message, Outcome, Result, file, json_lines, json_pretty, yaml};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -117,7 +117,7 @@ impl Args {
     fn read(&self, console: &Console) -> Result<Vec<Origin>> {
         let mut origins = Vec::new();
         if let Some(path) = &self.kubeconfig {
-            let source = Source::new(path.display().to_string(), input::read_file(path)?)?;
+            let source = Source::new(path.display().to_string(), file::read(path)?)?;
             // A file that stays where it is keeps its paths.
             let folder = if self.in_place && !self.flatten { None } else { Some(folder_of(path)?) };
             origins.extend(read_source(&source, folder.as_deref())?);

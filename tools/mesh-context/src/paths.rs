@@ -4,7 +4,7 @@
 use crate::config::Kubeconfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, file};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -44,13 +44,9 @@ fn text(value: &mut Value) -> Option<&mut String> {
 }
 
 /// A file with certificates or a key. Whoever wrote the kubeconfig names it: a file of any other
-/// content goes nowhere, and what is not a file is not opened, as that may never end.
+/// content goes nowhere.
 pub fn read_pem(path: &Path) -> Result<Vec<u8>> {
-    let failed = |e: std::io::Error| Error::data(e.to_string()).at(path.display());
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Error::data("is not a regular file").at(path.display()));
-    }
-    let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = file::read_regular(path)?;
     let has_pem = bytes.windows(11).any(|window| window == b"-----BEGIN ");
     if !has_pem {
         return Err(Error::data("has neither certificates nor a key in PEM").at(path.display()));

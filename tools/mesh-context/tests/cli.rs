@@ -326,7 +326,7 @@ fn only_certificates_and_keys_are_embedded() {
     for (file, reason) in [
         ("shadow", "has neither certificates nor a key in PEM"),
         ("folder", "is not a regular file"),
-        ("/dev/zero", "is not a regular file"),
+        ("/dev/zero", "is a device and not a file"),
     ] {
         let config = format!(
             "clusters: [{{name: k, cluster: {{server: 's', certificate-authority: {file}}}}}]\n"

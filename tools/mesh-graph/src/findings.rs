@@ -34,14 +34,15 @@ enum Level {
 /// gives.
 pub fn read(file: &Path) -> Result<Vec<Finding>> {
     let name = if is_stdin(file) { "stdin".to_owned() } else { file.display().to_string() };
-    let mut bytes = Vec::new();
-    if is_stdin(file) {
+    let bytes = if is_stdin(file) {
         refuse_terminal()?;
-        std::io::stdin().lock().read_to_end(&mut bytes)
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|error| Error::data(error.to_string()).at(&name))?;
+        bytes
     } else {
-        std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut bytes))
-    }
-    .map_err(|error| Error::data(error.to_string()).at(&name))?;
+        meshcore::file::read(file)?
+    };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }

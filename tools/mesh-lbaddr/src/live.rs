@@ -8,7 +8,7 @@ use crate::{Question, Target, told};
 use meshcore::{Error, Message, Result};
 use meshkube::k8s_openapi::api::core::v1::{Node, Service};
 use meshkube::kube::api::{Api, ListParams};
-use meshkube::{Connection, Patience, segment};
+use meshkube::{Connection, Patience, cleaned, segment};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -91,6 +91,7 @@ async fn look(
     else {
         return Ok(Err(Reason::Missing));
     };
+    let service = cleaned(&service)?;
     let mut nodes = Vec::new();
     if Selector::of(&service).is_some() {
         let all: Api<Node> = Api::all(cluster.client.clone());

@@ -1,6 +1,7 @@
 //! The program as a user runs it, without a server that answers.
 #![allow(clippy::unwrap_used)] // a test stops where it fails
 
+use crate::tools::mesh_capture::stand_in::StandIn;
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
@@ -207,4 +208,25 @@ fn a_server_that_is_down_is_not_waited_for() {
         .code(2)
         .stdout("")
         .stderr(predicate::str::contains("the kubeconfig has no context \"b\""));
+}
+
+/// Of an attack: a password in a host name was printed, of a cluster and not of a file.
+#[test]
+fn no_password_of_a_cluster_is_printed() {
+    let server = StandIn::start(|path, _| {
+        path.contains("/services/")
+            .then(|| (200, gateway(&json!([{"hostname": "u:SECRET@h.example"}]))))
+    });
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let text = json!({
+        "clusters": [{"name": "a", "cluster": {"server": server.url}}],
+        "users": [{"name": "a", "user": {}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    });
+    std::fs::write(config.path(), text.to_string()).unwrap();
+    for (args, expected) in [(&[][..], "h.example\n"), (&["--port", "tls"], "h.example:15443\n")] {
+        let args = [&["--context", "a"], args].concat();
+        let mut tool = tool(&args);
+        tool.env("KUBECONFIG", config.path()).assert().success().stdout(expected).stderr("");
+    }
 }

@@ -46,7 +46,6 @@ use pattern::Form;
 use reply::Dimension;
 use service::Service;
 use share::Share;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use tally::Tally;
@@ -221,7 +220,7 @@ impl Reader {
             return Err(Error::usage("standard input can be read once: give \"-f -\" once"));
         }
         for (cluster, file) in &args.endpoints {
-            let bytes = meshcore::input::read_file(Path::new(file))?;
+            let bytes = meshcore::file::read(Path::new(file))?;
             let source = Source::new(file.clone(), bytes)?;
             self.manifests.read(&source, Some(cluster), &mut self.tally)?;
         }
@@ -230,8 +229,7 @@ impl Reader {
                 self.read_stdin()?;
             } else {
                 let name = file.display().to_string();
-                let open = File::open(file).map_err(|e| Error::data(e.to_string()).at(&name))?;
-                self.read_source(&name, open)?;
+                self.read_source(&name, meshcore::file::open(file)?)?;
             }
         }
         if self.has_replies || args.plan {

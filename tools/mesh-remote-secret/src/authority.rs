@@ -43,7 +43,7 @@ impl Authority {
         if text == "none" {
             return Ok(Self::Public);
         }
-        let pem = meshcore::input::read_file(text.as_ref())
+        let pem = meshcore::file::read_small(text.as_ref())
             .map_err(|error| error.message().text().to_owned())?;
         Self::from_pem(pem)
     }

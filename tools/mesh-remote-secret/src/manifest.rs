@@ -8,6 +8,7 @@ use crate::name::ClusterId;
 use crate::plugin::Plugin;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshcore::remote_secret::LABEL;
 use meshcore::{Server, yaml};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -81,7 +82,7 @@ impl RemoteSecret {
         // With LOCAL_CLUSTER_SECRET_WATCHER the label would make the config cluster a second
         // cluster of the name "config"; mounting needs none.
         if self.kind == Kind::Remote {
-            labels["istio/multiCluster"] = json!("true");
+            labels[LABEL] = json!("true");
         }
         json!({
             "apiVersion": "v1",

@@ -1,9 +1,8 @@
 //! What a cluster can be called in a remote Secret.
 
 use meshcore::DnsLabel;
+use meshcore::remote_secret::{NAME_PREFIX, name_of};
 use std::fmt;
-
-const PREFIX: &str = "istio-remote-secret-";
 
 /// What Kubernetes allows in a Secret's name.
 const MAX_SECRET_NAME: usize = 253;
@@ -20,7 +19,7 @@ impl ClusterId {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
         let bounded =
             |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
-        let max = MAX_SECRET_NAME - PREFIX.len();
+        let max = MAX_SECRET_NAME - NAME_PREFIX.len();
         if text.is_empty() {
             Err("is empty".to_owned())
         } else if text.len() > max {
@@ -43,7 +42,7 @@ impl ClusterId {
     /// The name of its Secret, istioctl's.
     #[must_use]
     pub fn secret_name(&self) -> String {
-        format!("{PREFIX}{}", self.0)
+        name_of(&self.0)
     }
 
     /// Whether istioctl would not make a Secret for it.

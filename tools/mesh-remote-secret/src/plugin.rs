@@ -22,7 +22,7 @@ impl Plugin {
         let mut settings = BTreeMap::new();
         for (key, value) in config {
             let value = match value.strip_prefix('@') {
-                Some(file) => meshcore::input::read_file(file.as_ref())
+                Some(file) => meshcore::file::read_small(file.as_ref())
                     .and_then(|bytes| {
                         let text = String::from_utf8(bytes);
                         text.map_err(|_| meshcore::Error::data("is not UTF-8").at(file))

@@ -1,3 +1,5 @@
 //! The tests of mesh-remote-secret.
 
 mod cli;
+mod files;
+mod refusals;

@@ -141,7 +141,7 @@ impl Args {
         let mut origins = BTreeMap::new();
         for (id, file) in &self.origin {
             let name = file.display().to_string();
-            let bytes = meshcore::input::read_file(file)?;
+            let bytes = meshcore::file::read(file)?;
             let origin = Origin::read(&Source::new(name, bytes)?)?;
             if origins.insert(id.clone(), origin).is_some() {
                 return Err(Error::usage(format!("--origin has the cluster {id} twice")));

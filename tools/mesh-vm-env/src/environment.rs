@@ -9,9 +9,10 @@ const OF_THE_SHELL: [&str; 9] =
 /// Names that change which programs the machine runs as root, with what flags, or how its shell and
 /// loader work: those that every program heeds, and those that istio-start.sh (Istio 1.30) runs or
 /// puts into a command line as they are.
-const TAKES_OVER: [&str; 42] = [
+const TAKES_OVER: [&str; 47] = [
     "BASHOPTS",
     "BASH_ENV",
+    "BASH_LOADABLES_PATH",
     "CDPATH",
     "CLASSPATH",
     "ENV",
@@ -22,6 +23,8 @@ const TAKES_OVER: [&str; 42] = [
     "HOME",
     "HOSTALIASES",
     "IFS",
+    "IP6TABLES_LIB_DIR",
+    "IPTABLES_LIB_DIR",
     "ISTIO_AGENT_FLAGS",
     "ISTIO_BIN_BASE",
     "ISTIO_CLUSTER_CONFIG",
@@ -43,6 +46,7 @@ const TAKES_OVER: [&str; 42] = [
     "PROMPT_COMMAND",
     "PROXY_CONFIG",
     "PS4",
+    "RESOLV_HOST_CONF",
     "RES_OPTIONS",
     "SHELL",
     "SHELLOPTS",
@@ -52,9 +56,20 @@ const TAKES_OVER: [&str; 42] = [
     "TZDIR",
     "USER",
     "XTABLES_LIBDIR",
+    "XTABLES_LOCKFILE",
 ];
-const TAKES_OVER_AS: [&str; 9] =
-    ["BASH_FUNC_", "DYLD_", "GLIBC_", "LD_", "MALLOC_", "PERL", "PYTHON", "RUBY", "SUDO_"];
+const TAKES_OVER_AS: [&str; 10] = [
+    "BASH_FUNC_",
+    "DYLD_",
+    "GLIBC_",
+    "LD_",
+    "MALLOC_",
+    "OPENSSL_",
+    "PERL",
+    "PYTHON",
+    "RUBY",
+    "SUDO_",
+];
 
 /// Whether who sets a variable of this name runs programs on the machine.
 #[must_use]
@@ -99,7 +114,17 @@ mod tests {
 
     #[test]
     fn what_takes_a_machine_over_is_known() {
-        for name in ["PATH", "LD_PRELOAD", "BASH_ENV", "EXEC_USER", "PYTHONPATH", "PS4", "HOME"] {
+        for name in [
+            "PATH",
+            "LD_PRELOAD",
+            "BASH_ENV",
+            "EXEC_USER",
+            "PYTHONPATH",
+            "PS4",
+            "HOME",
+            "IPTABLES_LIB_DIR",
+            "OPENSSL_CONF",
+        ] {
             assert!(takes_over(name), "{name}");
         }
         for name in ["ISTIO_META_DNS_CAPTURE", "A", "PATHS", "OLD_PATH", "PROXY_XDS_VIA_AGENT"] {

@@ -292,7 +292,7 @@ impl Maker<'_> {
         }
         if let Some(file) = &flags.token_file {
             let place = file.display().to_string();
-            let bytes = Zeroizing::new(meshcore::input::read_file(file)?);
+            let bytes = Zeroizing::new(meshcore::file::read_small(file)?);
             let text =
                 std::str::from_utf8(&bytes).map_err(|_| Error::data("is not UTF-8").at(&place))?;
             let token = text.trim();

@@ -65,7 +65,8 @@ impl Site {
         };
         let services: Api<Service> = cluster.objects_in(namespace);
         let (what, segment) = (format!("read service {namespace}/{name}"), &segment(name));
-        cluster.call(&what, || services.get_opt(segment)).await
+        let service = cluster.call(&what, || services.get_opt(segment)).await?;
+        service.as_ref().map(meshkube::cleaned).transpose()
     }
 
     /// The `WorkloadGroup` of the input; by name where there are several.

@@ -10,7 +10,7 @@ use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// 2026-01-01T00:00:00Z
@@ -75,6 +75,11 @@ impl Folder {
         fs::set_permissions(self.path(name), Permissions::from_mode(mode)).unwrap();
     }
 
+    fn replace_by_link(&self, name: &str, to: &Path) {
+        fs::remove_file(self.path(name)).unwrap();
+        std::os::unix::fs::symlink(to, self.path(name)).unwrap();
+    }
+
     fn check(&self, args: &[&str]) -> assert_cmd::assert::Assert {
         let mut tool = mesh_tests::tool("mesh-vm-env");
         tool.env_clear().args(["--at", "2026-01-01T00:30:00Z", "--check"]).arg(self.0.path());
@@ -122,6 +127,25 @@ fn a_file_that_is_gone_or_unreadable_is_told() {
         }
         assert_eq!(folder.codes(), [] as [&str; 0]);
     }
+}
+
+/// Of an attack: it waited for ever, took all memory, and showed what a link led to.
+#[test]
+fn what_a_link_leads_to_is_not_waited_for_and_not_shown() {
+    let folder = Folder::current();
+    let pipe = folder.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (to, why) in
+        [(&*pipe, "is not a regular file"), (Path::new("/dev/zero"), "is a device and not a file")]
+    {
+        folder.replace_by_link("cluster.env", to);
+        folder.check(&[]).code(1).stdout(contains(format!("cannot be read: {why}")));
+    }
+    let folder = Folder::current();
+    folder.write("other", "token: SECRET\n", 0o600);
+    folder.replace_by_link("hosts", &folder.path("other"));
+    folder.check(&["-o", "json"]).code(1).stdout(contains("SECRET").not());
+    folder.check(&[]).code(1).stdout(contains("line 1").and(contains("SECRET").not()));
 }
 
 #[test]

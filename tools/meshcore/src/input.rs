@@ -16,14 +16,12 @@ pub use field::{FieldError, decode};
 pub use type_meta::TypeMeta;
 
 use crate::list::Ranges;
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 use document::{List, flatten, flatten_items};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The flag of tools that read.
 #[derive(Debug, clap::Args)]
@@ -75,12 +73,12 @@ impl Input {
             return Err(Error::usage("standard input can be read once: give \"-f -\" once"));
         }
         let files = if self.files.is_empty() { vec![stdin.clone()] } else { self.files.clone() };
-        Ok(files.into_iter().map(move |file| {
-            if file == stdin {
+        Ok(files.into_iter().map(move |path| {
+            if path == stdin {
                 refuse_terminal()?;
                 return Ok(("stdin".to_owned(), Box::new(io::stdin().lock()) as Box<dyn Read>));
             }
-            Ok((file.display().to_string(), Box::new(open(&file)?) as Box<dyn Read>))
+            Ok((path.display().to_string(), Box::new(file::open(&path)?) as Box<dyn Read>))
         }))
     }
 
@@ -89,26 +87,6 @@ impl Input {
     pub fn is_given(&self) -> bool {
         !self.files.is_empty()
     }
-}
-
-/// What is in a file that the user names.
-pub fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = open(path)?.read_to_end(&mut bytes);
-    read.map_err(|error| Error::data(error.to_string()).at(path.display()))?;
-    Ok(bytes)
-}
-
-/// Opens a file to be read to its end; a device, which may have none, is refused.
-fn open(path: &Path) -> Result<File> {
-    let failed = |error: io::Error| Error::data(error.to_string()).at(path.display());
-    let opened = File::open(path).map_err(failed)?;
-    let kind = opened.metadata().map_err(failed)?.file_type();
-    let is_endless = kind.is_char_device() && path != Path::new("/dev/null");
-    if kind.is_block_device() || is_endless && !opened.is_terminal() {
-        return Err(Error::data("is a device and not a file").at(path.display()));
-    }
-    Ok(opened)
 }
 
 /// Fails where a person at a terminal would otherwise wait for a tool that waits for them.
@@ -281,17 +259,6 @@ mod tests {
 
     fn message(text: &str) -> String {
         numbers(text).unwrap_err().message().text().to_owned()
-    }
-
-    /// Of an attack: memory ran out.
-    #[test]
-    fn what_does_not_end_is_no_file() {
-        for device in ["/dev/zero", "/dev/urandom"] {
-            let error = read_file(Path::new(device)).unwrap_err();
-            assert_eq!(error.message().text(), format!("{device}: is a device and not a file"));
-        }
-        assert_eq!(read_file(Path::new("/dev/null")).unwrap(), b"");
-        assert!(read_file(Path::new("/nowhere")).is_err());
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn read(file: Option<&Path>) -> Result<(List, Option<Value>)> {
         return List::resource_list(&Source::new("stdin".to_owned(), bytes)?);
     };
     let name = file.display().to_string();
-    let config = meshcore::input::read_file(file)?;
+    let config = meshcore::file::read(file)?;
     let mut configs = Source::new(name.clone(), config)?.values()?;
     match (configs.pop(), configs.pop()) {
         (Some(config), None) => Ok((List::stream("stdin", bytes)?, Some(config))),

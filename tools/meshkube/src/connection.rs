@@ -2,10 +2,10 @@
 
 use crate::transport::Ours;
 use crate::user::Login;
-use crate::{files, patience, references, refusal, server, transport};
-use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig};
+use crate::{patience, references, refusal, server, transport};
+use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-use meshcore::{Address, Error, Result, kubeconfigs, shell};
+use meshcore::{Address, Error, Result, file, kubeconfigs, shell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,17 +72,19 @@ impl Access {
     /// record names: it is read alone where the user gave it, too, and refused where the user
     /// gave no such file; the flag stands in for all of them.
     pub fn read_kubeconfig(&self, recorded: Option<&str>) -> Result<Kubeconfig> {
-        let one = |file: &Path| {
-            files::check(file)?;
-            Kubeconfig::read_from(file).map_err(|error| refusal::kubeconfig(&error))
-        };
         match (&self.kubeconfig, recorded) {
-            (Some(file), _) => one(file),
-            (None, Some(file)) if kubeconfigs::are_with(file) => one(Path::new(file)),
+            (Some(file), _) => read_one(file),
+            (None, Some(file)) if kubeconfigs::are_with(file) => read_one(Path::new(file)),
             (None, Some(file)) => Err(kubeconfigs::not_given(file).at("the record")),
             (None, None) => {
-                kubeconfigs::usual().iter().try_for_each(|file| files::check(file))?;
-                Kubeconfig::read().map_err(|error| refusal::kubeconfig(&error))
+                let mut files = kubeconfigs::usual();
+                files.retain(|file| !file.as_os_str().is_empty());
+                if files.is_empty() {
+                    return Err(refusal::kubeconfig(&KubeconfigError::FindPath));
+                }
+                files.iter().try_fold(Kubeconfig::default(), |all, file| {
+                    all.merge(read_one(file)?).map_err(|error| refusal::kubeconfig(&error))
+                })
             }
         }
     }
@@ -233,6 +235,19 @@ impl Connection {
         }
         refused
     }
+}
+
+/// Reads a kubeconfig; kube itself would read a device or a pipe for ever.
+fn read_one(path: &Path) -> Result<Kubeconfig> {
+    let bytes = file::read_small(path)
+        .map_err(|error| error.hint("name the kubeconfig with --kubeconfig"))?;
+    let read = if path.is_file() {
+        // Relative paths in it lie beside it.
+        Kubeconfig::read_from(path)
+    } else {
+        Kubeconfig::from_yaml(&String::from_utf8_lossy(&bytes))
+    };
+    read.map_err(|error| refusal::kubeconfig(&error))
 }
 
 /// Fails with the contexts that there are when this one is not.

@@ -3,7 +3,6 @@
 
 mod connection;
 mod duration;
-mod files;
 mod pages;
 mod path;
 mod patience;
@@ -26,7 +25,14 @@ pub use user::check_token;
 pub use k8s_openapi;
 pub use kube;
 
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, input};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// An object of a cluster as an object in a file is read: no address in it has credentials.
+pub fn cleaned<T: Serialize + DeserializeOwned>(object: &T) -> Result<T> {
+    let cleaned = serde_json::to_value(object).and_then(input::from_value);
+    cleaned.map_err(|_| Error::cluster("an object of the cluster is not as its kind says"))
+}
 
 /// Runs a live tool's work to its end on this thread.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -1,11 +1,10 @@
 //! What a kubeconfig has in base64, and the files that it refers to, checked before kube reads
 //! them: kube's errors do not name the field, and it reads a device for ever.
 
-use crate::files;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::Kubeconfig;
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, file};
 use serde_json::Value;
 use std::path::Path;
 
@@ -40,7 +39,7 @@ pub fn check(kubeconfig: &Kubeconfig) -> Result<()> {
 }
 
 /// Whether one of the two is there; an error where it cannot be read.
-fn is_given(entry: &str, name: &str, data: Option<&str>, file: Option<&str>) -> Result<bool> {
+fn is_given(entry: &str, name: &str, data: Option<&str>, path: Option<&str>) -> Result<bool> {
     if let Some(data) = data {
         if STANDARD.decode(data).is_err() {
             return Err(Error::data(format!("{entry}.{name}-data is not base64"))
@@ -48,8 +47,8 @@ fn is_given(entry: &str, name: &str, data: Option<&str>, file: Option<&str>) -> 
         }
         return Ok(true);
     }
-    let Some(file) = file else { return Ok(false) };
-    files::read(Path::new(file)).map_err(|error| error.at(format!("{entry}.{name}")))?;
+    let Some(path) = path else { return Ok(false) };
+    file::read_regular(Path::new(path)).map_err(|error| error.at(format!("{entry}.{name}")))?;
     Ok(true)
 }
 

@@ -4,7 +4,9 @@
 //! - A request is one that a tool may make ([`request::check`]); a name that leads elsewhere, whoever
 //!   forgot to encode it, ends here.
 //! - Credentials go by TLS alone, as kubectl's do.
-//! - An answer has [`MOST`] bytes at most, and all answers of a server together [`IN_ALL`].
+//! - An answer has [`MOST`] bytes and [`PARTS`] parts at most, and all answers of a server together
+//!   [`IN_ALL`] bytes. No clock stops us while we read what has come, so that bounds it: the work is
+//!   in proportion to bytes, and memory to parts.
 //! - A server that repeats our credentials finds them removed from what it says: no message, capture
 //!   or record holds them.
 
@@ -28,6 +30,9 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 /// Bytes of one answer: five times what a page of 500 large objects has.
 const MOST: usize = 64 << 20;
+/// Objects and arrays in one answer: twice what a page of 500 large objects has, if it is as long as
+/// an answer may be. An empty one has two bytes, and takes hundreds once it is read.
+const PARTS: usize = 4 << 20;
 /// Bytes of all answers of one server in one run.
 const IN_ALL: usize = 1 << 30;
 
@@ -36,6 +41,8 @@ const IN_ALL: usize = 1 << 30;
 pub enum Bound {
     /// The answer is longer than [`MOST`].
     Answer,
+    /// The answer has more than [`PARTS`].
+    Parts,
     /// All answers together are longer than [`IN_ALL`].
     Answers,
     /// No tool makes such a request.
@@ -54,6 +61,7 @@ impl std::fmt::Display for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Answer => write!(f, "its answer has more than {} MiB", MOST >> 20),
+            Self::Parts => write!(f, "its answer has more than {PARTS} parts"),
             Self::Answers => write!(f, "its answers have more than {} GiB in all", IN_ALL >> 30),
             Self::Request => f.write_str("the request leads to something else than it says"),
             Self::Plain => f.write_str("credentials are not sent without TLS"),
@@ -128,7 +136,13 @@ where
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(config.extra_headers_layer().map_err(tls)?)
-        .layer_fn(|inner| Guard { inner, base: base.clone(), most: MOST, ours: Arc::clone(&ours) })
+        .layer_fn(|inner| Guard {
+            inner,
+            base: base.clone(),
+            most: MOST,
+            parts: PARTS,
+            ours: Arc::clone(&ours),
+        })
         .map_err(BoxError::from)
         .service(sender.build::<_, Body>(connector));
     Ok((Client::new(service, config.default_namespace.clone()), ours))
@@ -155,8 +169,9 @@ struct Guard<S> {
     inner: S,
     /// The path of the server's address.
     base: String,
-    /// Bytes of one answer.
+    /// Bytes of one answer, and its parts.
     most: usize,
+    parts: usize,
     ours: Arc<Ours>,
 }
 
@@ -179,7 +194,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (ours, most, base) = (Arc::clone(&self.ours), self.most, self.base.clone());
+        let (ours, base) = (Arc::clone(&self.ours), self.base.clone());
+        let (most, most_parts) = (self.most, self.parts);
         // The one that is ready.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
@@ -210,6 +226,9 @@ where
             })?;
             let bytes = bytes.to_bytes();
             ours.take(bytes.len())?;
+            if bytes.iter().filter(|&&byte| matches!(byte, b'{' | b'[')).count() > most_parts {
+                return Err(Bound::Parts.into());
+            }
             let text = ours.secrets.remove(bytes.into(), !parts.status.is_success());
             if let Some(name) = request::object(&method, &uri, &base)
                 && parts.status.is_success()

@@ -3,13 +3,12 @@
 
 mod plugin;
 
-use crate::files;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::config::{AuthInfo, ExecConfig};
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, file};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -106,7 +105,7 @@ impl Login {
         let (token, until, certificate) = match &self.source {
             None => return Ok(None),
             Some(Source::File(path)) => {
-                let bytes = files::read(path)?;
+                let bytes = file::read_regular(path)?;
                 let token = String::from_utf8_lossy(&bytes).trim().to_owned();
                 // client-go reads it again after a minute.
                 (Some(token), Some(Timestamp::now() + EARLY + EARLY), None)

@@ -2,10 +2,11 @@
 
 use crate::check;
 use crate::primary::DEFAULT_ID;
-use crate::secret::{CLUSTER_ANNOTATION, COPY_ANNOTATION, LABEL, RemoteSecret};
+use crate::secret::{CLUSTER_ANNOTATION, COPY_ANNOTATION, RemoteSecret};
 use crate::subject::Subject;
 use meshcore::finding::Finding;
 use meshcore::is_secret_key;
+use meshcore::remote_secret::LABEL;
 use serde_json::json;
 
 /// Findings about the Secret itself.

@@ -2,13 +2,12 @@
 
 use meshcore::credentials::{Kubeconfig, decode_base64};
 use meshcore::input::{Verbatim, null_as_default};
+use meshcore::remote_secret::{self, LABEL};
 use meshcore::{object_name, object_namespace};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// istiod reads the Secrets of its namespace on which this label is "true".
-pub const LABEL: &str = "istio/multiCluster";
 /// For people only: istiod goes by the keys.
 pub const CLUSTER_ANNOTATION: &str = "networking.istio.io/cluster";
 /// When the token ends, as `mesh-remote-secret --ttl` notes it: RFC 3339.
@@ -17,8 +16,6 @@ pub const EXPIRES_ANNOTATION: &str = "meshutils/expires";
 pub const ROTATE_ANNOTATION: &str = "meshutils/rotate-after";
 /// Where a client-side `kubectl apply` keeps a copy of the manifest.
 pub const COPY_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// What stands before a cluster's ID in the name of its Secret.
-const NAME_PREFIX: &str = "istio-remote-secret-";
 
 /// One Secret.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -65,16 +62,10 @@ struct Metadata {
     annotations: BTreeMap<String, String>,
 }
 
-/// The name of a cluster's remote Secret, as istioctl and mesh-remote-secret have it.
-#[must_use]
-pub fn name_of(cluster: &str) -> String {
-    format!("{NAME_PREFIX}{cluster}")
-}
-
 /// Whether a Secret is, or once was, a remote Secret: by label, or by its name.
 #[must_use]
 pub fn is_remote(name: &str, labels: &BTreeMap<String, String>) -> bool {
-    labels.contains_key(LABEL) || name.starts_with(NAME_PREFIX)
+    remote_secret::is_remote(name, labels.contains_key(LABEL))
 }
 
 impl RemoteSecret {

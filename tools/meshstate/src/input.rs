@@ -3,7 +3,6 @@
 use crate::reader::{Origin, Reader};
 use crate::{ClusterState, Mesh};
 use meshcore::{Error, Result};
-use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 
@@ -93,8 +92,7 @@ impl Input {
                 meshcore::input::refuse_terminal()?;
                 reader.read(origin, io::stdin().lock())?;
             } else {
-                let opened =
-                    File::open(&file.file).map_err(|e| Error::data(e.to_string()).at(name))?;
+                let opened = meshcore::file::open(&file.file)?;
                 reader.read(origin, BufReader::with_capacity(1 << 16, opened))?;
             }
         }

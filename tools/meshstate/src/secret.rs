@@ -7,13 +7,10 @@ use meshcore::Address;
 use meshcore::credentials::{Cluster, Kubeconfig, User, certificates_only, decode_base64};
 use meshcore::input::{Verbatim, null_as_default};
 use meshcore::jwt::{JwtClaims, fingerprint};
+use meshcore::remote_secret::{LABEL, is_remote};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// istiod reads the Secrets of its namespace on which this label is "true".
-const LABEL: &str = "istio/multiCluster";
-/// What istioctl and mesh-remote-secret put before a cluster's name.
-const NAME_PREFIX: &str = "istio-remote-secret-";
 const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 
 /// `v1 Secret`. No `Debug`: it holds credentials.
@@ -32,7 +29,7 @@ pub(crate) struct Secret {
 /// Adds what a Secret says of the mesh, if anything.
 pub(crate) fn add(state: &mut ClusterState, facts: &mut Facts, secret: Secret, pool: &mut Pool) {
     let labels = &secret.metadata.labels;
-    if labels.contains_key(LABEL) || secret.metadata.name.starts_with(NAME_PREFIX) {
+    if is_remote(&secret.metadata.name, labels.contains_key(LABEL)) {
         state.remote_secrets.push(remote(secret, pool));
     } else if matches!(secret.metadata.name.as_str(), "cacerts" | "istio-ca-secret") {
         facts.add_ca(authority(secret, pool));

@@ -6,6 +6,7 @@ use super::{REDACTED, kubeconfig, metadata};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meshcore::credentials::{certificates_only, decode_base64};
+use meshcore::remote_secret::{LABEL, is_remote};
 use meshcore::{DnsLabel, jwt, without_credentials};
 use serde_json::{Map, Value, json};
 
@@ -25,9 +26,7 @@ impl Use {
     #[must_use]
     pub fn of(metadata: &Value) -> Option<Self> {
         let name = metadata["name"].as_str()?;
-        if metadata["labels"]["istio/multiCluster"].is_string()
-            || name.starts_with("istio-remote-secret-")
-        {
+        if is_remote(name, metadata["labels"][LABEL].is_string()) {
             Some(Self::Remote)
         } else if matches!(name, "cacerts" | "istio-ca-secret") {
             Some(Self::Authority)

@@ -240,7 +240,7 @@ fn remade(finding: Finding, entry: &Entry<'_>, target: Option<&Member>) -> Findi
     let is_named = target.ids.iter().any(|id| id == entry.key) || target.ids.is_empty();
     let make = if is_named { remake.named(entry.key) } else { remake }.to(&entry.readers);
     // What is made has the cluster's ID for a key, and the name that goes with it.
-    let is_same = is_named && *entry.secret.name == meshsecrets::secret::name_of(entry.key);
+    let is_same = is_named && *entry.secret.name == meshcore::remote_secret::name_of(entry.key);
     let fix = if is_same {
         make
     } else {

@@ -2,7 +2,7 @@
 
 use super::Recipe;
 use crate::bundle::{CLUSTER_ENV, HOSTS, MESH_YAML, ROOT_CERT, TOKEN};
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, file};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -48,9 +48,13 @@ impl Found {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(Error::data(error.to_string()).at(path.display())),
             };
-            let text = match fs::read(&path) {
+            let text = match file::read_regular(&path) {
                 Ok(bytes) => String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()),
-                Err(error) => Err(format!("cannot be read: {error}")),
+                Err(error) => {
+                    let (text, place) = (error.message().text(), format!("{}: ", path.display()));
+                    let why = text.strip_prefix(&place).unwrap_or(text);
+                    Err(format!("cannot be read: {why}"))
+                }
             };
             files.insert(name, Entry { mode, text });
         }

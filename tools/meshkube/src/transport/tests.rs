@@ -12,13 +12,13 @@ fn ask(
         let body = answer(request.headers());
         async move { Ok::<_, BoxError>(Response::new(Full::<bytes::Bytes>::from(body))) }
     });
-    let Guard { base, most, ours, .. } = guard.clone();
+    let Guard { base, most, parts, ours, .. } = guard.clone();
     let mut request = Request::get(uri);
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, token);
     }
     let request = request.body(Body::empty()).unwrap();
-    let answer = Guard { inner, base, most, ours }.call(request);
+    let answer = Guard { inner, base, most, parts, ours }.call(request);
     let text = crate::block_on(async move {
         Ok(match answer.await {
             Ok(answer) => Ok(answer.into_body().collect().await.unwrap().to_bytes().to_vec()),
@@ -29,7 +29,7 @@ fn ask(
 }
 
 fn guard() -> Guard<()> {
-    Guard { inner: (), base: "/base".to_owned(), most: 1000, ours: Arc::default() }
+    Guard { inner: (), base: "/base".to_owned(), most: 1000, parts: 100, ours: Arc::default() }
 }
 
 const PODS: &str = "https://h/base/api/v1/pods?";
@@ -61,6 +61,16 @@ fn an_answer_ends() {
     assert_eq!(ask(&guard, PODS, None, |_| vec![b'a']), Err(Bound::Answers));
 }
 
+/// Of an attack: 64 MiB of `{},` take 10 GiB, and no limit of time ends the reading of them.
+#[test]
+fn an_answer_has_so_many_parts() {
+    let guard = guard();
+    let items = |count: usize| move |_: &HeaderMap| format!("[{}]", "{},".repeat(count)).into();
+    assert!(ask(&guard, PODS, None, items(99)).is_ok());
+    assert_eq!(ask(&guard, PODS, None, items(100)), Err(Bound::Parts));
+    assert_eq!(ask(&guard, PODS, None, |_| vec![b'['; 101]), Err(Bound::Parts));
+}
+
 #[test]
 fn what_must_not_leave_does_not() {
     let never = |_: &HeaderMap| panic!("it was sent");
@@ -78,9 +88,9 @@ fn a_redirect_is_no_answer() {
         let answer = Response::builder().status(302).header("location", "https://u:PW@h/a?t=PW");
         Ok::<_, BoxError>(answer.body(Full::<bytes::Bytes>::from("{}")).unwrap())
     });
-    let Guard { base, most, ours, .. } = guard();
+    let Guard { base, most, parts, ours, .. } = guard();
     let request = Request::get(PODS).body(Body::empty()).unwrap();
-    let answer = Guard { inner, base, most, ours }.call(request);
+    let answer = Guard { inner, base, most, parts, ours }.call(request);
     let bound = crate::block_on(async { Ok(answer.await.err()) }).unwrap().unwrap();
     let bound = bound.downcast_ref::<Bound>().unwrap();
     assert_eq!(bound.to_string(), "it redirects to https://h/a, and no API server does");

@@ -2,14 +2,17 @@
 
 use k8s_openapi::jiff::Timestamp;
 use kube::config::{ExecConfig, ExecInteractiveMode};
-use meshcore::{Error, Result};
+use meshcore::{Error, Result, visible};
 use serde::Deserialize;
 use serde_json::json;
-use std::io::Read as _;
+use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::str::Utf8Error;
 use std::time::Duration;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What a plugin gives.
 #[derive(Default)]
@@ -39,18 +42,25 @@ struct Status {
     client_key_data: Option<String>,
 }
 
-/// Runs it; `field` is where in the kubeconfig it stands. Nothing of its output is shown.
+/// Runs it; `field` is where in the kubeconfig it stands. Nothing of its output is shown, and what it
+/// says on standard error as [`pass_on`] does.
 pub async fn run(plugin: &ExecConfig, field: &str, limit: Duration) -> Result<Given> {
     let failed = |text: String| Error::cluster(text).hint("does kubectl work with this context?");
     let mut child = command(plugin, field)?
         .spawn()
         .map_err(|error| failed(format!("the authentication command does not start: {error}")))?;
+    let (says, name) = (child.stderr.take(), name(plugin));
+    let saying = tokio::task::spawn_blocking(move || {
+        says.map(|says| pass_on(says, &name, &mut std::io::stderr()))
+    });
     let ended = tokio::time::timeout(limit, end(&mut child)).await;
     if ended.is_err() {
         // It may have ended by itself just now.
         let _ = child.kill();
         let _ = child.wait();
     }
+    // What it said stands before what we say of it; a process that it has left may go on.
+    let _ = tokio::time::timeout(LAST_WORDS, saying).await;
     let (status, out) = ended
         .map_err(|_| {
             let text = format!("the authentication command does not end within {limit:?}");
@@ -83,18 +93,14 @@ fn command(plugin: &ExecConfig, field: &str) -> Result<Command> {
             .hint("it names the program that gets credentials"));
     };
     let mut command = Command::new(name);
-    command.args(plugin.args.iter().flatten()).stdout(Stdio::piped());
+    command.args(plugin.args.iter().flatten()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for entry in plugin.env.iter().flatten() {
         if let (Some(name), Some(value)) = (entry.get("name"), entry.get("value")) {
             command.env(name, value);
         }
     }
     let is_interactive = plugin.interactive_mode != Some(ExecInteractiveMode::Never);
-    if is_interactive {
-        command.stdin(Stdio::inherit()).stderr(Stdio::inherit());
-    } else {
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-    }
+    command.stdin(if is_interactive { Stdio::inherit() } else { Stdio::null() });
     let mut spec = json!({ "interactive": is_interactive });
     if let Some(cluster) = plugin.cluster.as_ref().filter(|_| plugin.provide_cluster_info) {
         spec["cluster"] = serde_json::to_value(cluster).unwrap_or_default();
@@ -104,6 +110,41 @@ fn command(plugin: &ExecConfig, field: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// What it is called in messages.
+fn name(plugin: &ExecConfig) -> String {
+    let command = Path::new(plugin.command.as_deref().unwrap_or_default());
+    visible(&command.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Passes on what a plugin says, as it comes: a login may ask for something and wait. Each line
+/// begins with its name, and nothing in it does anything to a terminal.
+fn pass_on(mut from: impl Read, name: &str, to: &mut impl Write) -> std::io::Result<()> {
+    let (mut piece, mut waiting, mut is_begun) = ([0; 4096], Vec::new(), false);
+    loop {
+        let read = from.read(&mut piece)?;
+        waiting.extend_from_slice(&piece[..read]);
+        let is_cut = |error: &Utf8Error| read > 0 && error.error_len().is_none();
+        let whole = match std::str::from_utf8(&waiting) {
+            Err(error) if is_cut(&error) => error.valid_up_to(),
+            _ => waiting.len(),
+        };
+        let text = String::from_utf8_lossy(&waiting[..whole]).into_owned();
+        waiting.drain(..whole);
+        for line in text.split_inclusive('\n') {
+            if !is_begun {
+                write!(to, "{name}: ")?;
+            }
+            let words = line.trim_end_matches(['\r', '\n']);
+            is_begun = !line.ends_with('\n');
+            write!(to, "{}{}", visible(words), if is_begun { "" } else { "\n" })?;
+        }
+        to.flush()?;
+        if read == 0 {
+            return if is_begun { writeln!(to) } else { Ok(()) };
+        }
+    }
+}
+
 /// Its output and how it ended. What is read goes on on a thread of its own, as a pipe is open for
 /// as long as any process has it.
 async fn end(child: &mut Child) -> std::io::Result<(ExitStatus, Vec<u8>)> {
@@ -111,7 +152,7 @@ async fn end(child: &mut Child) -> std::io::Result<(ExitStatus, Vec<u8>)> {
     let reading = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
         if let Some(output) = output {
-            output.take(crate::files::MOST).read_to_end(&mut bytes)?;
+            output.take(meshcore::file::MOST).read_to_end(&mut bytes)?;
         }
         std::io::Result::Ok(bytes)
     });
@@ -120,6 +161,44 @@ async fn end(child: &mut Child) -> std::io::Result<(ExitStatus, Vec<u8>)> {
         match child.try_wait()? {
             Some(status) => return Ok((status, bytes)),
             None => tokio::time::sleep(BETWEEN_LOOKS).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one piece after the other.
+    struct Pieces(Vec<&'static [u8]>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let piece = self.0.remove(0);
+            buffer[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    /// Of an attack: it wrote to the clipboard of who ran the tool.
+    #[test]
+    fn what_a_plugin_says_is_marked_and_does_nothing() {
+        for (pieces, expected) in [
+            (vec![], ""),
+            (vec![&b"PIN: "[..], b"thanks\n"], "login: PIN: thanks\n"),
+            (vec![b"a\r\nb"], "login: a\nlogin: b\n"),
+            (
+                vec![b"\x1b]52;c;AAAA\x07\xe2", b"\x80\xaex\n"],
+                concat!("login: \\u{1b}]52;c;AAAA\\u{7}\\u{202e}x\n"),
+            ),
+            (vec![b"\xff\n\xe2"], "login: \u{fffd}\nlogin: \u{fffd}\n"),
+        ] {
+            let mut out = Vec::new();
+            pass_on(Pieces(pieces.clone()), "login", &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{pieces:?}");
         }
     }
 }
