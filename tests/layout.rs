@@ -76,7 +76,9 @@ fn lines_that_people_paste_apply_as_ours() {
         Command::new("git").current_dir(root()).args(["ls-files"]).output().expect("git runs");
     let files = String::from_utf8(output.stdout).expect("names are UTF-8");
     let is_shown = |file: &&str| {
-        file.ends_with(".md") || file.starts_with("man/") || file.starts_with("scripts/")
+        Path::new(file).extension().is_some_and(|end| end == "md")
+            || file.starts_with("man/")
+            || file.starts_with("scripts/")
     };
     let mut applies = 0;
     for file in files.lines().filter(is_shown) {

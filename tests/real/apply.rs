@@ -227,6 +227,27 @@ fn unknown_kind_and_missing_right() {
     );
 }
 
+/// It may have copied each of their tokens; what is printed ends them, and the others go on.
+fn tokens_are_ended(five: &Five, leave: &Ran, rest: &[&str]) {
+    for peer in rest {
+        let told = format!("cluster3 had a token of {peer}: ");
+        let (_, hint) = leave.stderr.split_once(&told).expect("it is said");
+        let (_, end) = hint.split_once("hint: ").expect("a hint");
+        let ended = five.shell(&format!("set -e; {}", end.lines().next().expect("a command")));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let tokens = "type=kubernetes.io/service-account-token";
+        let of_peer =
+            five.get(peer, &["secrets", "-n", "istio-system", "--field-selector", tokens]);
+        let names: Vec<&str> = of_peer["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|secret| secret["metadata"]["name"].as_str())
+            .collect();
+        assert_eq!(names, ["istio-reader-service-account-istio-remote-secret-token-2"], "{peer}");
+    }
+}
+
 /// The acceptance of the fan-out: 20 Secrets, nothing in the second run, one cluster leaves, one
 /// is killed in mid-run.
 fn joins_five_clusters() {
@@ -270,24 +291,7 @@ fn joins_five_clusters() {
         assert_eq!(remote_secrets(context), expected, "{context}");
     }
     assert!(remote_secrets("cluster3").is_empty());
-    // It may have copied each of their tokens; what is printed ends them, and the others go on.
-    for peer in rest {
-        let told = format!("cluster3 had a token of {peer}: ");
-        let (_, hint) = leave.stderr.split_once(&told).expect("it is said");
-        let (_, end) = hint.split_once("hint: ").expect("a hint");
-        let ended = five.shell(&format!("set -e; {}", end.lines().next().expect("a command")));
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        let tokens = "type=kubernetes.io/service-account-token";
-        let of_peer =
-            five.get(peer, &["secrets", "-n", "istio-system", "--field-selector", tokens]);
-        let names: Vec<&str> = of_peer["items"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter_map(|secret| secret["metadata"]["name"].as_str())
-            .collect();
-        assert_eq!(names, ["istio-reader-service-account-istio-remote-secret-token-2"], "{peer}");
-    }
+    tokens_are_ended(&five, &leave, &rest);
 
     // The whole mesh again, with enough besides that the kill comes in mid-run.
     let maps: String = (0..600)

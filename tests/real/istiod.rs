@@ -2,6 +2,7 @@
 //! a yes of ours where istiod gives no way is a fault, and so is a no where it gives one.
 
 mod base;
+mod change;
 mod mutations;
 
 use crate::{Needs, Test};
@@ -59,7 +60,7 @@ fn case(number: usize) -> Case {
     for (_, change) in &chosen {
         change(&mut mesh, &link);
     }
-    mutations::finish(&mut mesh);
+    change::finish(&mut mesh);
     let clusters: BTreeMap<&str, &Value> = ["cluster1", "cluster2", "cluster3"]
         .into_iter()
         .zip(mesh.captures.iter().map(|capture| &capture["items"]))

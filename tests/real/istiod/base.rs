@@ -6,6 +6,9 @@ mod meshes;
 pub use meshes::{AT, Mesh, base64, kubeconfig, pod};
 use serde_json::{Value, json};
 
+/// The service that is called.
+pub const HOST: &str = "helloworld.sample.svc.cluster.local";
+
 /// Who calls whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {

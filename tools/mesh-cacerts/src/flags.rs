@@ -28,7 +28,7 @@ Examples:
 /// exit status 1 if any of it is an error. `rotate` reads the same of running clusters, with
 /// whatever roots, and writes the steps that are missing until all have the root in --root-dir
 /// alone; --step writes the Secrets after one. No proxy distrusts another on the way: with pods and
-/// WorkloadEntries in the input, too (`kubectl get pods,workloadentries -A -o json` after each
+/// workload entries in the input, too (`kubectl get pods,workloadentries -A -o json` after each
 /// cluster's CA), no step goes on before every proxy that they show has what it needs. `restarts`
 /// writes the commands that restart every proxy and wait for it: of sidecars, gateways and whatever
 /// else has the container istio-proxy; machines are named. The root's key is never on standard

@@ -82,7 +82,9 @@ fn join_documents(items: &mut [Item]) {
         let of_proxies = run.iter().all(is_proxy);
         match &first {
             Some(first) if of_proxies && !has_proxies => {
-                run.iter_mut().for_each(|item| item.document.clone_from(first));
+                for item in run.iter_mut() {
+                    item.document.clone_from(first);
+                }
             }
             _ => first = Some(run[0].document.clone()),
         }

@@ -1,5 +1,5 @@
 //! The objects in which a CA is seen: Secrets with its files, config maps with its roots; and those
-//! in which its proxies are: pods, and WorkloadEntries of machines.
+//! in which its proxies are: pods, and `WorkloadEntry`s of machines.
 
 use crate::manifest::FOR_CLUSTER;
 use base64::Engine as _;

@@ -20,7 +20,7 @@ const LOADED: i64 = 120;
 pub struct Proxies {
     /// Whether the input has any pod: otherwise nothing is known of them.
     pub are_seen: bool,
-    /// `NAMESPACE/NAME` of the WorkloadEntries of machines with a proxy.
+    /// `NAMESPACE/NAME` of the `WorkloadEntry`s of machines with a proxy.
     pub machines: BTreeSet<String>,
     pods: Vec<Proxy>,
     /// When each pod of istiod was started.
@@ -72,7 +72,7 @@ impl Proxies {
         });
     }
 
-    /// Notes a WorkloadEntry.
+    /// Notes a `WorkloadEntry`.
     pub fn add_machine(&mut self, entry: &WorkloadEntry) {
         if entry.has_proxy() {
             self.machines.insert(entry.meta.object());

@@ -75,7 +75,7 @@ fn a_mesh_without_networks_is_one_network() {
 
 /// As profile `remote` installs the second cluster (Istio 1.31,
 /// manifests/charts/istio-control/istio-discovery): a Service without a selector, whose
-/// EndpointSlice has the primary's gateway, and neither istiod nor its config maps nor Gateways.
+/// `EndpointSlice` has the primary's gateway, and neither istiod nor its config maps nor Gateways.
 fn primary_and_remote() -> Mesh {
     let mut mesh = pair();
     for (kind, name) in [

@@ -92,7 +92,7 @@ pub struct Args {
     /// Number of pods: 2, or between 2 and 5 by their load: 2-5 [default: 1-5]
     #[arg(long, value_name = "N")]
     replicas: Option<Replicas>,
-    /// When nodes ask a registry for the gateway's image: Always, IfNotPresent or Never [default:
+    /// When nodes ask a registry for the gateway's image: `Always`, `IfNotPresent` or `Never` [default:
     /// Always; of an ambient mesh what istiod is installed with]
     #[arg(long, value_enum, value_name = "POLICY", hide_possible_values = true)]
     image_pull_policy: Option<PullPolicy>,

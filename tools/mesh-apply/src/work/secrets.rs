@@ -4,9 +4,10 @@ use super::Worker;
 use crate::manifest::ObjectId;
 use crate::report::{Action, Done};
 use meshcore::Result;
+use meshcore::owner::MANAGER;
 use meshcore::remote_secret::LABEL;
 use meshkube::kube::api::{ListParams, Patch, PatchParams};
-use meshkube::{MANAGER, segment};
+use meshkube::segment;
 use serde_json::Value;
 
 impl Worker<'_> {

@@ -264,7 +264,7 @@ impl Pair<'_> {
                 .is_some_and(|one| one.is_enabled && !one.distribute.is_empty())
         });
         if let Some(rule) = distributes {
-            let answer = self.distributed(rule, near, far);
+            let answer = Self::distributed(rule, near, far);
             let text = format!(
                 "DestinationRule {} distributes requests for {object} to other localities",
                 rule.meta.object()
@@ -320,7 +320,6 @@ impl Pair<'_> {
 
     /// Whether `distribute` sends requests of the caller's locality to the other cluster's.
     fn distributed(
-        &self,
         rule: &meshstate::DestinationRule,
         near: &BTreeSet<(String, String)>,
         far: &BTreeSet<(String, String)>,

@@ -37,7 +37,7 @@ impl Pair<'_> {
     }
 
     /// Who sees the service in a cluster: `exportTo` of its annotation, or else of the mesh config.
-    fn exports(&self, member: &Member) -> Vec<String> {
+    fn exports(member: &Member) -> Vec<String> {
         let service = member.bulk.asked.service.as_ref();
         let annotation = service.and_then(|it| it.meta.annotation("networking.istio.io/exportTo"));
         match (annotation, member.mesh_config()) {
@@ -50,7 +50,7 @@ impl Pair<'_> {
     /// Whether a cluster's istiod shows the service to a namespace; if not, what says so.
     pub(super) fn hidden_from(&self, member: &Member, namespace: &str) -> Option<(String, String)> {
         let object = self.service.object();
-        let exports = self.exports(member);
+        let exports = Self::exports(member);
         if !is_exported(&exports, &self.service.namespace, namespace) {
             let text = format!(
                 "service {object} is exported to {}, and not to namespace {namespace}",

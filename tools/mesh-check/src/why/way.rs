@@ -41,9 +41,8 @@ impl Pair<'_> {
                     NetworkEndpoint::Registry(id) if self.to.ids.contains(id) => {
                         of_config = Some(name.as_str());
                     }
-                    NetworkEndpoint::Registry(_) => {}
                     NetworkEndpoint::Cidr(_) if of_namespace.is_none() => return None,
-                    NetworkEndpoint::Cidr(_) => {}
+                    NetworkEndpoint::Registry(_) | NetworkEndpoint::Cidr(_) => {}
                 }
             }
         }
@@ -56,7 +55,7 @@ impl Pair<'_> {
     /// Whether istiod gives the caller the pods' own addresses.
     pub(super) fn is_direct(&self) -> Option<bool> {
         let (near, far) = (self.near(), self.far()?);
-        let (near, far) = (one(&near)?, one(&far)?);
+        let (Ok(near), Ok(far)) = (one(&near), one(&far)) else { return None };
         Some(match far {
             None => true,
             Some(_) if near == far => true,
@@ -87,8 +86,7 @@ impl Pair<'_> {
         let (from, to) = (self.from, self.to);
         let shown = |network: Option<&str>| network.unwrap_or("no named network").to_owned();
         let (near, far) = (self.near(), self.far());
-        let far = far.as_ref().and_then(one);
-        let (Some(near), Some(far)) = (one(&near), far) else {
+        let (Ok(near), Some(Ok(far))) = (one(&near), far.as_ref().map(one)) else {
             let text = format!("pods of {} and {} are in one network each", from.name(), to.name());
             return vec![Self::link("network", text, false, None)];
         };
@@ -156,9 +154,9 @@ impl Pair<'_> {
         let mut is_unsure = false;
         for gateway in self.labelled(network) {
             match self.lets_through(to, gateway) {
-                Ok(true) => return link(Answer::Yes, None),
-                Ok(false) => is_unsure = true,
-                Err(finding) => first = first.or(Some(finding)),
+                Passage::Open => return link(Answer::Yes, None),
+                Passage::Unknown => is_unsure = true,
+                Passage::Closed(finding) => first = first.or(Some(finding)),
             }
         }
         // Where the cluster has none that counts, istiod takes those of the others in its network.
@@ -173,7 +171,7 @@ impl Pair<'_> {
                 && member.network() == to.network()
                 && member.bulk.asked.service.is_some();
             match self.lets_through(member, gateway) {
-                Ok(true) if leads_on => return link(Answer::Yes, None),
+                Passage::Open if leads_on => return link(Answer::Yes, None),
                 _ => is_unsure = true,
             }
         }
@@ -192,17 +190,22 @@ impl Pair<'_> {
         link(Answer::No, Some(finding))
     }
 
-    /// Whether requests for the service get through a gateway; false where that is not known.
-    fn lets_through(&self, to: &Member, gateway: &Gateway) -> Result<bool, Finding> {
+    /// Whether requests for the service get through a gateway.
+    fn lets_through(&self, to: &Member, gateway: &Gateway) -> Passage {
         let object = gateway.object();
         let broken = |text: &str, fix: String| {
-            Err(self.finding(to, &check::NOT_EXPOSED, &format!("gateway {object} {text}"), fix))
+            Passage::Closed(self.finding(
+                to,
+                &check::NOT_EXPOSED,
+                &format!("gateway {object} {text}"),
+                fix,
+            ))
         };
         let istiod = if to.name() == self.to.name() { self.far_istiod() } else { to };
         let scoped = istiod.state.control_planes.iter().any(|plane| {
             plane.env.get("PILOT_SCOPE_GATEWAY_TO_NAMESPACE").is_some_and(|value| value == "true")
         });
-        let Some(pods) = &gateway.pods else { return Ok(false) };
+        let Some(pods) = &gateway.pods else { return Passage::Unknown };
         if pods.ready == 0 {
             return self.error(table::gateways::ALL, &[to], |_| true).map_or_else(
                 || {
@@ -211,7 +214,7 @@ impl Pair<'_> {
                         to.way.kubectl(["get", "pods", "-n", &gateway.namespace]),
                     )
                 },
-                Err,
+                Passage::Closed,
             );
         }
         let is_named = gateway.addresses.iter().all(|one| matches!(one, Address::Name(_)));
@@ -220,14 +223,15 @@ impl Pair<'_> {
             && !scoped
             && !gateway.is_ambient();
         if let Some((text, fix)) = self.hidden_from(to, &gateway.namespace) {
-            return Err(self.finding(to, &table::services::KEPT_BACK, &text, fix));
+            return Passage::Closed(self.finding(to, &table::services::KEPT_BACK, &text, fix));
         }
         // Its istiod gives a gateway only what it would reach with mutual TLS.
-        let Some(rules) = self.rules_of(istiod, &gateway.namespace) else { return Ok(false) };
+        let Some(rules) = self.rules_of(istiod, &gateway.namespace) else {
+            return Passage::Unknown;
+        };
         let is_plain = |mode: &meshstate::TlsMode| *mode != meshstate::TlsMode::IstioMutual;
         if let Some(rule) = rules.iter().find(|rule| {
-            rule.tls.as_ref().is_some_and(is_plain)
-                || rule.port_tls.values().any(|mode| is_plain(mode))
+            rule.tls.as_ref().is_some_and(&is_plain) || rule.port_tls.values().any(&is_plain)
         }) {
             let text = format!(
                 "DestinationRule {} switches mutual TLS off for {}: its gateway gets no endpoint",
@@ -235,7 +239,7 @@ impl Pair<'_> {
                 self.host()
             );
             let fix = crate::traffic::set_mode(to, "destinationrule", &rule.meta, "ISTIO_MUTUAL");
-            return Err(self.finding(to, &table::services::PLAIN_TEXT, &text, fix));
+            return Passage::Closed(self.finding(to, &table::services::PLAIN_TEXT, &text, fix));
         }
         // A server's port is that of the Service, which leads to the pods' own; or the pods' own.
         let ports = [gateway.port, gateway.target];
@@ -247,10 +251,10 @@ impl Pair<'_> {
         };
         let all = &istiod.state.istio_gateways;
         if all.iter().any(|one| one.servers.iter().any(|server| listens(one, server))) {
-            return Ok(is_known);
+            return if is_known { Passage::Open } else { Passage::Unknown };
         }
         if !is_known {
-            return Ok(false);
+            return Passage::Unknown;
         }
         let text = format!(
             "has no server with AUTO_PASSTHROUGH on port {} for {}",
@@ -260,7 +264,7 @@ impl Pair<'_> {
         broken(&text, crate::gateways::expose(to, Some(gateway)))
     }
 
-    /// Whether a host of a Gateway, NAMESPACE/HOST, is for the service. With AUTO_PASSTHROUGH the
+    /// Whether a host of a Gateway, NAMESPACE/HOST, is for the service. With `AUTO_PASSTHROUGH` the
     /// namespace does not matter.
     fn is_for(&self, host: &str) -> bool {
         let pattern = host.split_once('/').map_or(host, |(_, pattern)| pattern);
@@ -268,10 +272,23 @@ impl Pair<'_> {
     }
 }
 
-/// The one that all agree on.
-fn one<'a>(all: &BTreeSet<Option<&'a str>>) -> Option<Option<&'a str>> {
-    all.iter().next().copied().filter(|_| all.len() == 1)
+/// Whether a gateway lets requests through.
+enum Passage {
+    Open,
+    Closed(Finding),
+    Unknown,
 }
+
+/// The network that all are in, named or not.
+fn one<'a>(all: &BTreeSet<Option<&'a str>>) -> Result<Option<&'a str>, Several> {
+    match all.len() {
+        1 => Ok(all.iter().next().copied().flatten()),
+        _ => Err(Several),
+    }
+}
+
+/// They are in several networks.
+struct Several;
 
 /// Gateways of a cluster into a network that others can use.
 fn usable<'a>(member: &'a Member, network: &'a str) -> impl Iterator<Item = &'a Gateway> {

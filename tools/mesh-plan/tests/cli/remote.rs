@@ -1,5 +1,5 @@
 //! A primary and a remote cluster, as profile `remote` installs it (Istio 1.31,
-//! manifests/charts/istio-control/istio-discovery): a Service and an EndpointSlice lead to the
+//! manifests/charts/istio-control/istio-discovery): a Service and an `EndpointSlice` lead to the
 //! primary's istiod, and there is neither a Deployment of it nor its config maps.
 
 use super::mesh::{Mesh, file, healthy};
