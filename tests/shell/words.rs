@@ -143,7 +143,11 @@ fn replaced(word: &str, name: &str) -> String {
         let quoted = Value::from(name).to_string();
         word.replace(HARMLESS, &quoted[1..quoted.len() - 1])
     } else {
-        word.replace(HARMLESS, name)
+        // sed puts it into a string of JSON.
+        let quoted = Value::from(name).to_string();
+        let in_json =
+            word.replace(&format!(": \"{HARMLESS}"), &format!(": {}", &quoted[..quoted.len() - 1]));
+        in_json.replace(HARMLESS, name)
     }
 }
 

@@ -126,37 +126,87 @@ fn broken_link(links: &[Value]) -> Option<(String, String)> {
     Some((text(&last["link"]), text(&last["finding"]["code"])))
 }
 
-/// Findings that only `--why` has, as it asks for one service.
-const OF_WHY: &[Case] = &[
-    ("MESH0726", |mesh| mesh.remove("cluster2", "Service", "helloworld")),
-    ("MESH0727", |mesh| {
-        let pod = mesh.object("cluster2", "Pod", "helloworld-abc-1");
-        pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
-    }),
-    ("MESH0728", |mesh| {
-        let local = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: \
-                     [helloworld.sample.svc.cluster.local]\n";
-        let text = "trustDomain: cluster.local\n";
-        mesh.config("cluster1", "istio", "mesh", text, &(text.to_owned() + local));
-    }),
+/// Findings that only `--why` has, as it asks for one service, and the links that they break.
+const OF_WHY: &[(Case, &str)] = &[
+    (("MESH0726", |mesh| mesh.remove("cluster2", "Service", "helloworld")), "service"),
+    (
+        ("MESH0727", |mesh| {
+            let pod = mesh.object("cluster2", "Pod", "helloworld-abc-1");
+            pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        }),
+        "service",
+    ),
+    (
+        ("MESH0728", |mesh| {
+            let local = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: \
+                         [helloworld.sample.svc.cluster.local]\n";
+            let text = "trustDomain: cluster.local\n";
+            mesh.config("cluster1", "istio", "mesh", text, &(text.to_owned() + local));
+        }),
+        "visibility",
+    ),
+    (
+        ("MESH0729", |mesh| {
+            let to = json!({"destination": {"host": "other"}});
+            let spec = json!({"hosts": ["helloworld"], "http": [{"route": [to]}]});
+            mesh.add("cluster1", of_istio("networking", "VirtualService", spec));
+        }),
+        "routes",
+    ),
+    (
+        ("MESH0730", |mesh| {
+            mesh.object("cluster1", "Service", "helloworld")["spec"]["clusterIP"] = json!("None");
+        }),
+        "name",
+    ),
+    (
+        ("MESH0606", |mesh| {
+            let pod = mesh.object("cluster2", "Pod", "helloworld-abc-1");
+            pod["metadata"]["labels"]["topology.istio.io/network"] = json!("network1");
+        }),
+        "network",
+    ),
+    (
+        ("MESH0731", |mesh| {
+            mesh.add("cluster2", of_istio("security", "AuthorizationPolicy", json!({})));
+        }),
+        "authorization",
+    ),
 ];
 
+fn of_istio(group: &str, kind: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": format!("{group}.istio.io/v1"), "kind": kind,
+        "metadata": {"name": "one", "namespace": "sample"}, "spec": spec,
+    })
+}
+
 #[test]
-fn a_service_that_is_not_there_breaks_the_chain() {
-    for (code, break_it) in OF_WHY {
+fn what_only_one_service_has_breaks_its_chain() {
+    for ((code, break_it), link) in OF_WHY {
         let mut mesh = Mesh::healthy();
         break_it(&mut mesh);
         let links = why(&mesh, ["cluster1", "cluster2", "helloworld.sample"]);
-        assert_eq!(broken_link(&links), Some(("service".into(), (*code).into())), "{links:?}");
-        assert_eq!(links.len(), 5);
+        assert_eq!(broken_link(&links), Some(((*link).into(), (*code).into())), "{links:?}");
     }
-    let mut mesh = Mesh::healthy();
-    let service = mesh.object("cluster2", "Service", "helloworld");
-    service["metadata"]["annotations"] = json!({"networking.istio.io/exportTo": "team"});
-    let links = why(&mesh, ["cluster1", "cluster2", "sample/helloworld"]);
-    assert_eq!(broken_link(&links), Some(("service".into(), "MESH0728".into())));
-    let args = ["--why", "cluster1", "cluster2", "sample/helloworld", "--client", "team"];
-    assert_eq!(findings(&mesh, &args)[4]["holds"], "yes");
+}
+
+/// istiod takes the caller's own Service where it has one, and the gateway's istiod its own.
+#[test]
+fn exports_count_where_the_proxies_are() {
+    for (cluster, to, link) in [
+        ("cluster1", "team", Some("visibility")),
+        ("cluster1", "sample", None),
+        ("cluster2", "team", Some("gateway")),
+        ("cluster2", "sample,istio-system", None),
+    ] {
+        let mut mesh = Mesh::healthy();
+        let service = mesh.object(cluster, "Service", "helloworld");
+        service["metadata"]["annotations"] = json!({"networking.istio.io/exportTo": to});
+        let links = why(&mesh, ["cluster1", "cluster2", "sample/helloworld"]);
+        let broken = link.map(|link| (link.to_owned(), "MESH0728".to_owned()));
+        assert_eq!(broken_link(&links), broken, "{cluster} {to}");
+    }
 }
 
 #[test]
@@ -166,7 +216,7 @@ fn in_a_healthy_mesh_every_link_holds() {
     {
         let links = why(&Mesh::healthy(), [from, to, "helloworld.sample"]);
         assert!(links.iter().all(|link| link["holds"] == "yes"), "{links:?}");
-        assert_eq!((links.len(), &links[6]["link"]), (10, &json!(way)));
+        assert!(links.len() >= 13 && links.iter().any(|link| link["link"] == way), "{links:?}");
     }
 }
 
@@ -185,7 +235,6 @@ fn the_first_broken_link_is_told() {
         ("MESH0471", "credentials"),
         ("MESH0531", "trust"),
         ("MESH0722", "name"),
-        ("MESH0601", "gateway"),
         ("MESH0725", "encryption"),
         ("MESH0711", "client"),
         ("MESH0712", "client"),
@@ -270,7 +319,7 @@ fn firewall_rules_are_judged_where_they_are_given() {
 fn every_code_of_the_table_has_its_case() {
     let listed = findings(&Mesh::healthy(), &["--list"]);
     let of_rules = ["MESH0311", "MESH0312"];
-    let cases = cases().chain(OF_WHY).map(|(code, _)| *code);
+    let cases = cases().chain(OF_WHY.iter().map(|(case, _)| case)).map(|(code, _)| *code);
     let cases: BTreeSet<&str> = cases.chain(of_rules).collect();
     assert_eq!(codes(&listed), cases);
 }

@@ -69,7 +69,7 @@ fn a_mesh_without_networks_is_one_network() {
     assert!(why.contains(network), "{why}");
     // Routes are in no object.
     let route = "\nunknown route: a route leads from pods of cluster1 to those of cluster2, which no \
-                 object tells: mesh-probe asks the pods\n";
+                 object shows: mesh-probe asks the pods\n";
     assert!(why.contains(route), "{why}");
 }
 

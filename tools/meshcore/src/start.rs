@@ -41,7 +41,10 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> crate::Result<Outcome>) -> ExitCo
             let mut text = format!("{name}: {}", lines.join("\n"));
             for variable in variables {
                 let other = parse::<A>(variable.unset(self::command::<A>()), &[]).err();
-                if other.map(|other| without_value(other).to_string()).as_ref() != Some(&refused) {
+                let other = other.map(|other| without_value(other).to_string());
+                // The usage below it names whatever flags are set.
+                let reason = |text: &str| text.split("\n\n").next().map(str::to_owned);
+                if other.as_deref().and_then(reason) != reason(&refused) {
                     text += &format!("{name}: hint: {}\n", variable.hint());
                 }
             }

@@ -53,7 +53,7 @@ pub struct Pair<'a> {
     pub(super) service: &'a Name,
     pub(super) client: &'a str,
     pub(super) others: &'a [Member],
-    findings: &'a [Finding],
+    pub(super) findings: &'a [Finding],
 }
 
 impl<'a> Pair<'a> {

@@ -113,7 +113,8 @@ impl Pair<'_> {
                 self.finding(to, &table::networks::PODS, &text, to.way.kubectl(words))
             });
         let text = format!("{} reaches the pods of {}", from.name(), to.name());
-        vec![Self::link("network", text, true, Some(finding))]
+        let name = if far.is_none() || near == far { "network" } else { "gateway" };
+        vec![Self::link(name, text, true, Some(finding))]
     }
 
     /// Pods that reach each other by address.
@@ -206,6 +207,11 @@ impl Pair<'_> {
             plane.env.get("PILOT_SCOPE_GATEWAY_TO_NAMESPACE").is_some_and(|value| value == "true")
         });
         let Some(pods) = &gateway.pods else { return Passage::Unknown };
+        let starts =
+            |one: &Finding| one.code == check::STARTS.code && one.object.ends_with(&object);
+        if pods.ready == 0 && self.findings.iter().any(starts) {
+            return Passage::Unknown;
+        }
         if pods.ready == 0 {
             return self.error(table::gateways::ALL, &[to], |_| true).map_or_else(
                 || {
