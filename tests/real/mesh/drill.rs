@@ -12,7 +12,7 @@ pub fn version_goes_and_comes_back(mesh: &Mesh) {
         )
     };
     let replies = mesh.sh(&format!(
-        "mesh-probe -q {}--url {HELLO} --for 60s --rate 5 --at 10s '{}' --finally '{}'",
+        "mesh-probe -q {}--url {HELLO} --for 60s --rate 5 --concurrency 4 --at 10s '{}' --finally '{}'",
         flags(&TWO),
         scale(0),
         scale(1)

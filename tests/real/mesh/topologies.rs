@@ -21,7 +21,8 @@ const PRIMARY: &str = "
     wanted --cluster cluster1 | istioctl --context cluster1 install -y -f -
     mesh-gateway-gen --network network1 -o manifests | mesh-apply --context cluster1 --wait
     address=$(mesh-lbaddr --context cluster1 --wait)
-    { mesh-expose istiod; mesh-expose services; } | mesh-apply --context cluster1";
+    mesh-expose istiod | mesh-apply --context cluster1
+    mesh-expose services | mesh-apply --context cluster1";
 
 const REMOTE: &str = "
     wanted --cluster cluster2 --remote-pilot-address cluster1=$address |

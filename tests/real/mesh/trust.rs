@@ -5,11 +5,13 @@ use super::load::Load;
 use super::{BOTH, TWO};
 use serde_json::Value;
 
-/// What prints the CAs and the published roots of both clusters, as mesh-cacerts wants to read
-/// them.
-const CAS: &str = "for c in cluster1 cluster2; do kubectl --context $c -n istio-system get \
-    secret/cacerts secret/istio-ca-secret configmap/istio-ca-root-cert --ignore-not-found -o json; \
-    done";
+/// What prints the CAs, the published roots and the proxies of both clusters, as mesh-cacerts wants
+/// to read them.
+const CAS: &str = "for c in cluster1 cluster2; do
+    kubectl --context $c -n istio-system get secret/cacerts secret/istio-ca-secret \
+      configmap/istio-ca-root-cert --ignore-not-found --show-managed-fields -o json
+    kubectl --context $c get pods,workloadentries -A -o json
+  done";
 
 pub fn tokens_are_rotated(mesh: &Mesh, load: &Load<'_>) {
     let rotate = "mesh-clusters --contexts cluster1,cluster2 |
