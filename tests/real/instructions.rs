@@ -40,7 +40,7 @@ const PUBLIC: &[&str] = &["--allow-public", "0.0.0.0/0,::/0"];
 
 /// The lines of long inputs, and the most that one may cost.
 const LINES: [(&str, &[&str], Line, u64); 3] = [
-    ("mesh-cidrs", PUBLIC, range_v4, 770),
+    ("mesh-cidrs", PUBLIC, range_v4, 1_050),
     ("mesh-cidrs", PUBLIC, range_v6, 1_770),
     ("mesh-lbcheck", &[], reply, 210),
 ];
