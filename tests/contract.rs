@@ -1,5 +1,7 @@
 //! What holds for every program: one table, and every program must be in it.
 
+mod environment;
+
 use mesh_tests::samples::{
     GCLOUD, ISTIOD, KUBECONFIG, RECORD, REMOTE_SECRET, SERVICE, TAGGED, TWO_CLUSTERS,
 };

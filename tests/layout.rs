@@ -69,6 +69,31 @@ fn manual_pages_are_as_the_flags_say() {
     assert!(without.is_empty(), "tools/meshdocs/src/tools.rs does not list {without:?}");
 }
 
+/// What another field manager has written, no later apply of ours could change.
+#[test]
+fn lines_that_people_paste_apply_as_ours() {
+    let output =
+        Command::new("git").current_dir(root()).args(["ls-files"]).output().expect("git runs");
+    let files = String::from_utf8(output.stdout).expect("names are UTF-8");
+    let is_shown = |file: &&str| {
+        file.ends_with(".md") || file.starts_with("man/") || file.starts_with("scripts/")
+    };
+    let mut applies = 0;
+    for file in files.lines().filter(is_shown) {
+        let text = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+        // The pages escape each dash.
+        for line in
+            text.replace('\\', "").lines().filter(|line| line.contains("apply --server-side"))
+        {
+            if line.contains("-f -") {
+                applies += 1;
+                assert!(line.contains("--field-manager meshutils"), "{file}: {line}");
+            }
+        }
+    }
+    assert!(applies > 2, "only {applies} lines apply anything");
+}
+
 #[test]
 fn no_test_file_is_forgotten() {
     let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();

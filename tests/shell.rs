@@ -2,6 +2,7 @@
 //! programs take those for what was meant, whatever names are in them.
 
 mod inputs;
+mod meshes;
 mod words;
 
 use inputs::Source;
@@ -86,6 +87,23 @@ fn printed_commands_have_the_words_that_were_meant() {
     let missing: Vec<_> =
         inputs::PROGRAMS.iter().filter(|name| !programs.contains(*name)).collect();
     assert!(missing.is_empty(), "no line of {missing:?} has a name");
+}
+
+/// What another field manager has written, no later apply of ours could change.
+#[test]
+fn printed_commands_change_our_objects_as_ours() {
+    let shell = Shell::new();
+    let (mut writes, mut wrong) = (0, BTreeSet::new());
+    for (place, script) in meshes::scripts() {
+        for command in shell.run(&script).iter().filter(|command| words::changes_ours(command)) {
+            writes += 1;
+            if !command.windows(2).any(|pair| pair == ["--field-manager", "meshutils"]) {
+                wrong.insert(format!("{place}: {command:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(writes > 50, "only {writes} writes");
 }
 
 fn try_source(source: &Source, shell: &Shell, tally: &Mutex<Tally>) {

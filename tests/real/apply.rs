@@ -1,6 +1,7 @@
 //! mesh-apply against API servers.
 
 mod hostile;
+mod leave;
 
 use crate::clusters::{get, kubectl, namespace, tool, unique};
 use crate::five::Five;
@@ -41,6 +42,11 @@ pub const TESTS: &[Test] = &[
         "apply_calls_nothing_deleted_that_is_held",
         Needs::Clusters,
         hostile::what_is_held_is_not_called_deleted,
+    ),
+    (
+        "apply_leave_names_the_tokens_that_still_work",
+        Needs::Clusters,
+        leave::tokens_that_still_work_are_named,
     ),
     ("apply_joins_five_clusters", Needs::Clusters, joins_five_clusters),
 ];
@@ -264,6 +270,24 @@ fn joins_five_clusters() {
         assert_eq!(remote_secrets(context), expected, "{context}");
     }
     assert!(remote_secrets("cluster3").is_empty());
+    // It may have copied each of their tokens; what is printed ends them, and the others go on.
+    for peer in rest {
+        let told = format!("cluster3 had a token of {peer}: ");
+        let (_, hint) = leave.stderr.split_once(&told).expect("it is said");
+        let (_, end) = hint.split_once("hint: ").expect("a hint");
+        let ended = five.shell(&format!("set -e; {}", end.lines().next().expect("a command")));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let tokens = "type=kubernetes.io/service-account-token";
+        let of_peer =
+            five.get(peer, &["secrets", "-n", "istio-system", "--field-selector", tokens]);
+        let names: Vec<&str> = of_peer["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|secret| secret["metadata"]["name"].as_str())
+            .collect();
+        assert_eq!(names, ["istio-reader-service-account-istio-remote-secret-token-2"], "{peer}");
+    }
 
     // The whole mesh again, with enough besides that the kill comes in mid-run.
     let maps: String = (0..600)

@@ -64,6 +64,7 @@ enum Needs {
     Whole,
     Gcloud,
     ClustersAndGcloud,
+    Installers,
     Nightly(Nightly),
     Nothing,
 }
@@ -173,6 +174,7 @@ impl Needs {
             Self::Whole => Self::NodesAndEnvoy.lacking().or_else(testbed::lacks_whole),
             Self::Gcloud => gcloud(),
             Self::ClustersAndGcloud => clusters().or_else(gcloud),
+            Self::Installers => gateway::lacks_installers(),
             Self::Nightly(nightly) => nightly.lacking(),
             Self::Nothing => None,
         }

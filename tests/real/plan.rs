@@ -184,18 +184,25 @@ fn makes_and_unmakes() {
 
 /// A changed label is one step, and its command mends it.
 fn relabelled(clusters: &Clusters) {
-    let label = "kubectl --context cluster1 label --overwrite namespace istio-system \
-                 topology.istio.io/network=other";
-    let _ = clusters.shell(label).ok();
-    let steps = clusters.steps("");
-    assert_eq!(brief(&steps), ["networks cluster1", "verification mesh"]);
-    let command = steps[0]["command"].as_str().expect("it has one");
-    assert_eq!(
-        command,
-        "mesh-label-ns --network network1 --create istio-system --context cluster1"
-    );
-    let _ = clusters.shell(command).ok();
-    assert_eq!(clusters.plan("").ok(), "nothing to do\n");
+    for wrong in ["=other", "-"] {
+        let label = format!(
+            "kubectl --context cluster1 label --overwrite namespace istio-system \
+             topology.istio.io/network{wrong}"
+        );
+        let _ = clusters.shell(&label).ok();
+        let steps = clusters.steps("");
+        assert_eq!(brief(&steps), ["networks cluster1", "verification mesh"]);
+        let command = steps[0]["command"].as_str().expect("it has one");
+        assert_eq!(
+            command,
+            "mesh-label-ns --network network1 --create istio-system --context cluster1"
+        );
+        let _ = clusters.shell(command).ok();
+        assert_eq!(clusters.plan("").ok(), "nothing to do\n");
+        let check = "mesh-check -f now.ndjson --only MESH0601";
+        let capture = "mesh-capture --context cluster1 --context cluster2 > now.ndjson";
+        assert_eq!(clusters.shell(&format!("{capture} && {check}")).ok(), "");
+    }
 }
 
 /// The undo of a step takes back what it did, and nothing else.

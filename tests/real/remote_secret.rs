@@ -48,7 +48,7 @@ fn reads_the_other_cluster() {
     let name = unique("acceptance");
     let apply = format!(
         "mesh-remote-secret -q --context cluster1 --name {name} --allow-other-id |
-         kubectl apply --server-side -f - --context cluster2"
+         mesh-apply --context cluster2"
     );
     let _ = shell(&apply).ok();
     let secret_name = format!("istio-remote-secret-{name}");

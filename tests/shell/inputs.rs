@@ -1,7 +1,7 @@
 //! Inputs with a name in them, and the commands that programs make of them.
 
+use super::meshes::{self, Said};
 use super::{FEW_NAMES, NAMES};
-use crate::tools::mesh_check::mesh::broken;
 use crate::tools::mesh_check::mesh::{AT, Mesh};
 use mesh_tests::{Ran, program_dir, root, run};
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub struct Source {
 
 /// How commands are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Printed {
+pub enum Printed {
     /// As the whole of standard output.
     Whole,
     /// As `fix` of JSON lines.
@@ -52,18 +52,8 @@ pub const PROGRAMS: [&str; 9] = [
     "mesh-vm-env",
 ];
 
-/// Programs that say what to do about a mesh, and to it.
-const MESH_READERS: &[(&str, &[&str], Printed)] = &[
-    ("mesh-check", &["-o", "json"], Printed::Fix),
-    ("mesh-secret-lint", &["-o", "json"], Printed::Fix),
-    ("mesh-cacerts", &["verify", "-o", "json"], Printed::Fix),
-    ("mesh-cacerts", &["rotate", "--root-dir", "next"], Printed::Whole),
-    ("mesh-plan", &["-o", "sh", "--leave", "cluster2"], Printed::Whole),
-    ("mesh-plan", &["-o", "sh", "--undo"], Printed::Whole),
-];
-
 /// A program, and where a name goes into its input.
-struct Case {
+pub struct Case {
     program: &'static str,
     args: &'static [&'static str],
     sample: &'static str,
@@ -72,7 +62,7 @@ struct Case {
     printed: Printed,
 }
 
-const CASES: &[Case] = &[
+pub const CASES: &[Case] = &[
     case("mesh-plan", &["-o", "sh"], "records", &["/0/context"], Printed::Whole),
     case("mesh-plan", &["-o", "sh", "--leave", "cluster2"], "captures", CONTEXT, Printed::Whole),
     case("mesh-plan", &["-o", "sh", "--undo"], "captures", CONTEXT, Printed::Whole),
@@ -105,48 +95,13 @@ pub fn all() -> Vec<Source> {
     all.extend(flags());
     all.push(open_key());
     all.extend(machines());
-    // Most of them are the same to most programs.
-    let mut seen = BTreeSet::new();
-    let healthy: broken::Case = ("healthy", |_| {});
-    for (code, break_it) in broken_meshes().chain([healthy]) {
-        let mut mesh = Mesh::healthy();
-        break_it(&mut mesh);
-        let first = Mesh { captures: mesh.captures[..1].to_vec() };
-        for &(program, args, printed) in MESH_READERS {
-            let mesh = if program == "mesh-secret-lint" { &first } else { &mesh };
-            let is_plan = printed == Printed::Whole;
-            if is_plan != (code == "healthy") {
-                continue;
-            }
-            let args = [args, &["--at", AT]].concat();
-            let script = printed_by(program, &args, &mesh.text(), printed).unwrap_or_default();
-            if seen.insert((program, script.clone())) {
-                all.extend(of_mesh(code, mesh, program, &args, printed, &script));
-            }
-        }
+    for Said { code, mesh, program, args, printed, script } in meshes::said() {
+        all.extend(of_mesh(code, &mesh, program, &args, printed, &script));
     }
     all
 }
 
-fn broken_meshes() -> impl Iterator<Item = broken::Case> {
-    let families = [
-        broken::CAPTURES,
-        broken::IDENTITY,
-        broken::CONTROL_PLANES,
-        broken::SECRETS,
-        broken::LINT,
-        broken::ROOTS,
-        broken::NETWORKS,
-        broken::GATEWAYS,
-        broken::FIREWALLS,
-        broken::INJECTION,
-        broken::SERVICES,
-        broken::MACHINES,
-    ];
-    families.into_iter().flatten().copied()
-}
-
-fn of_sample(case: &'static Case) -> Source {
+pub fn of_sample(case: &'static Case) -> Source {
     let Case { program, args, sample, fields, printed } = *case;
     let path = root().join(format!("tests/hostile/samples/{sample}.json"));
     let text = std::fs::read_to_string(path).expect("a sample");
@@ -353,7 +308,7 @@ fn machines() -> [Source; 2] {
 }
 
 /// The commands that a program prints of an input, or its error.
-fn printed_by(
+pub fn printed_by(
     program: &str,
     args: &[&str],
     input: &str,

@@ -146,3 +146,22 @@ fn replaced(word: &str, name: &str) -> String {
         word.replace(HARMLESS, name)
     }
 }
+
+/// Whether a command is one of kubectl that changes an object which our tools may have made.
+pub fn changes_ours(command: &[String]) -> bool {
+    let [program, words @ ..] = command else { return false };
+    let is_value =
+        |i: usize| i > 0 && ["--context", "--kubeconfig"].contains(&words[i - 1].as_str());
+    let is_verb = |i: &usize| !words[*i].starts_with('-') && !is_value(*i);
+    let verb = (0..words.len()).find(is_verb).map(|i| words[i].as_str());
+    let is_ours = |word: &String| {
+        word.contains("istio-eastwestgateway")
+            || ["secret", "namespace", "workloadentry"].contains(&word.as_str())
+    };
+    program == "kubectl"
+        && match verb {
+            Some("apply") => true,
+            Some("label" | "annotate" | "patch" | "create" | "scale") => words.iter().any(is_ours),
+            _ => false,
+        }
+}

@@ -112,7 +112,7 @@ pub fn rotates_without_a_gap() {
     let make = |flags: &str| {
         shell(&format!(
             "mesh-remote-secret --context cluster1 --name c1 -n {namespace} {flags} |
-             kubectl apply --server-side -f - --context cluster2"
+             mesh-apply --context cluster2 -o lines"
         ))
     };
     let stored = || {
@@ -130,9 +130,19 @@ pub fn rotates_without_a_gap() {
             }
             answers
         });
-        let ran = make("--rotate");
         let base = format!("{READER}-istio-remote-secret-token");
-        assert!(ran.stderr.contains(&format!("made secret {namespace}/{base}-2")), "{ran:?}");
+        // However often nobody takes what it gives, one Secret is left behind, and is given next.
+        assert!(works(&old));
+        let fail = format!(
+            "mesh-remote-secret --context cluster1 --name c1 -n {namespace} --rotate | false"
+        );
+        let failed = shell(&fail);
+        assert!(failed.stderr.contains(&format!("made secret {namespace}/{base}-2")), "{failed:?}");
+        let failed = shell(&fail);
+        assert!(!failed.stderr.contains("made secret"), "{failed:?}");
+        let ran = make("--rotate");
+        let unused = format!("nobody has used the token in secret {namespace}/{base}-2 yet");
+        assert!(ran.stderr.contains(&unused), "{ran:?}");
         assert_eq!(token_secrets(&namespace), [base.clone(), format!("{base}-2")]);
         assert!(works(&old) && works(&stored().0));
         // Without --rotate the newest stays the current one.

@@ -1,6 +1,7 @@
 //! Taking a cluster out of the mesh: the others lose its credentials, and it loses theirs.
 
-use crate::manifest::{Access, access};
+use crate::holds::{Held, Remaining};
+use crate::manifest::Access;
 use crate::placement::{Target, Targets};
 use crate::report::Done;
 use crate::work::{Worker, each, secret_id};
@@ -13,7 +14,13 @@ use serde_json::Value;
 /// A remote Secret as it lies in a cluster. No `Debug`: it is made of one that has credentials.
 struct Found {
     name: String,
-    gives_access: Vec<Access>,
+    held: Vec<Held>,
+}
+
+impl Found {
+    fn gives_access(&self) -> impl Iterator<Item = &Access> {
+        self.held.iter().map(|held| &held.access)
+    }
 }
 
 fn found(secret: &Value) -> Found {
@@ -21,8 +28,8 @@ fn found(secret: &Value) -> Found {
     let data = secret["data"].as_object().into_iter().flatten();
     Found {
         name: secret["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-        gives_access: data
-            .map(|(key, value)| access(key, &decode(value).unwrap_or_default()))
+        held: data
+            .map(|(key, value)| Held::read(key, &decode(value).unwrap_or_default()))
             .collect(),
     }
 }
@@ -35,15 +42,15 @@ enum Step {
 }
 
 fn step(secret: &Found, key: &str) -> Option<Step> {
-    let has = secret.gives_access.iter().any(|access| access.cluster == key);
-    let step = if secret.gives_access.len() == 1 { Step::Delete } else { Step::RemoveKey };
+    let has = secret.gives_access().any(|access| access.cluster == key);
+    let step = if secret.held.len() == 1 { Step::Delete } else { Step::RemoveKey };
     has.then_some(step)
 }
 
 /// The clusters that others' Secrets have under that key, by their servers. Any member could have
 /// written that, so it is only told: nobody loses anything for it.
 fn suspected(targets: &Targets<'_>, key: &str, secrets: &[Result<Vec<Found>>]) -> Vec<usize> {
-    let accesses = secrets.iter().flatten().flatten().flat_map(|secret| &secret.gives_access);
+    let accesses = secrets.iter().flatten().flatten().flat_map(Found::gives_access);
     let mut all: Vec<usize> =
         accesses.filter(|access| access.cluster == key).flat_map(|a| targets.of(a)).collect();
     all.sort_unstable();
@@ -59,6 +66,8 @@ pub struct Leave<'a> {
     pub namespace: &'a str,
     /// Clusters worked on at once.
     pub at_once: usize,
+    /// The kubeconfig that the flag names.
+    pub kubeconfig: Option<&'a str>,
 }
 
 /// Removes a cluster from the mesh of `targets`. Where it is one of them, it loses its credentials
@@ -102,6 +111,19 @@ pub async fn run(
         match result {
             Ok(some) => done.extend(some),
             Err(error) => console.warn(&left_behind(key, &error)),
+        }
+    }
+    let of_leaver = leaving.and_then(|i| secrets[i].as_ref().ok());
+    for i in (0..targets.len()).filter(|i| leaving != Some(*i)) {
+        let others = (0..targets.len()).filter(|other| *other != i && leaving != Some(*other));
+        let others = others.map(|other| &targets[other]).collect();
+        let remaining = Remaining { leave, leaver: key, peer: &targets[i], others };
+        let held: Option<Vec<&Held>> = of_leaver.map(|secrets| {
+            let all = secrets.iter().flat_map(|secret| &secret.held);
+            all.filter(|held| index.of(&held.access).contains(&i)).collect()
+        });
+        for note in remaining.notes(held.as_deref(), meshsecrets::now().ok()) {
+            console.note(&note);
         }
     }
     if done.is_empty() {
@@ -153,7 +175,7 @@ impl Worker<'_> {
     async fn forget_peers(&self, namespace: &str, secrets: &[Found]) -> Vec<Done> {
         let mut done = Vec::new();
         for secret in secrets {
-            if secret.gives_access.iter().all(|access| !access.server.is_empty()) {
+            if secret.gives_access().all(|access| !access.server.is_empty()) {
                 done.push(self.delete_secret(namespace, &secret.name).await);
             } else {
                 // A CA with that label, for one.

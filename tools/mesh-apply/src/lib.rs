@@ -6,6 +6,7 @@
 //! under way at a time, in each of 32 clusters; `--wait` looks again every half second.
 
 mod diff;
+mod holds;
 mod kubeconfigs;
 mod leave;
 mod lint;
@@ -249,7 +250,10 @@ impl Args {
                 workers
                     .push(connected.map(|c| Worker::new(&target.name, c, self.task(), &progress)));
             }
-            let leave = leave::Leave { cluster, namespace, at_once: CLUSTERS_AT_ONCE };
+            let kubeconfig = self.access.kubeconfig.as_ref().map(|file| file.display().to_string());
+            let kubeconfig = kubeconfig.as_deref();
+            let at_once = CLUSTERS_AT_ONCE;
+            let leave = leave::Leave { cluster, namespace, at_once, kubeconfig };
             leave::run(&leave, &targets, &workers, console).await
         })
     }

@@ -1,7 +1,7 @@
 //! What an earlier run applied and this run's input no longer has.
 
 use crate::manifest::{Manifest, ObjectId};
-use meshkube::MANAGER;
+use meshcore::owner::MANAGER;
 use meshkube::k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

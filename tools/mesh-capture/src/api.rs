@@ -1,13 +1,14 @@
 //! Reads of one API server, which may refuse some of them.
 
+use meshcore::input::null_as_default;
 use meshcore::{Error, Result, without_credentials};
 use meshkube::kube;
 use meshkube::kube::api::{GetParams, ListParams};
 use meshkube::kube::client::Body;
 use meshkube::kube::core::{Request, Status};
 use meshkube::{Connection, Patience, segment};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -45,16 +46,10 @@ pub struct Greeting {
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct Page<T> {
     /// `null` where there is none: so Kubernetes 1.36 writes a `PartialObjectMetadataList`.
-    #[serde(deserialize_with = "null_or_list")]
+    #[serde(deserialize_with = "null_as_default")]
     items: Vec<T>,
     #[serde(default)]
     metadata: PageMeta,
-}
-
-fn null_or_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> std::result::Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Default, Deserialize)]

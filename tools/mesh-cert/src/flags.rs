@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 const EXAMPLES: &str = "\
 Examples:
   mesh-cacerts init -q --cluster cluster1 | mesh-cert --spiffe spiffe://cluster.local/ns/vm/sa/vm --out certs
-  mesh-cacerts init -q --cluster cluster1 | mesh-cert -n default --service-account vm --secret-name vm-cert | kubectl apply --server-side --dry-run=server -f - --context cluster1";
+  mesh-cacerts init -q --cluster cluster1 | mesh-cert -n default --service-account vm --secret-name vm-cert | mesh-apply --dry-run=server --context cluster1";
 
 /// Make or verify a workload's certificate with a SPIFFE identity
 ///

@@ -1,6 +1,7 @@
 //! Commands that heal, as somebody at a shell runs them.
 
 use meshcore::cluster::Cluster;
+use meshcore::owner::{AS_OURS, TAKE_OVER};
 use meshcore::shell::command_line;
 use meshstate::ClusterState;
 
@@ -53,10 +54,17 @@ impl Way {
         self.run("kubectl", words)
     }
 
+    /// A command line of kubectl that changes an object which may be ours, as us.
+    #[must_use]
+    pub fn change<S: AsRef<str>>(&self, words: impl IntoIterator<Item = S>) -> String {
+        let words = words.into_iter().map(|word| word.as_ref().to_owned());
+        self.kubectl(words.chain(AS_OURS.map(str::to_owned)))
+    }
+
     /// What comes after a pipe of manifests.
     #[must_use]
     pub fn apply(&self) -> String {
-        self.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"])
+        self.kubectl(TAKE_OVER)
     }
 
     /// Restarts the control planes, and waits until they are back.
@@ -76,6 +84,13 @@ pub fn apply_to<'a>(ways: impl IntoIterator<Item = &'a Way>) -> String {
     }
     line.extend(ways.iter().flat_map(|way| ["--context", &way.context]));
     command_line(line)
+}
+
+/// What comes after a pipe of manifests for these clusters.
+#[must_use]
+pub fn apply_to_all<'a>(ways: impl IntoIterator<Item = &'a Way>) -> String {
+    let ways: Vec<&Way> = ways.into_iter().collect();
+    if let [way] = ways[..] { way.apply() } else { apply_to(ways) }
 }
 
 /// Commands one after the other, each only if the one before it worked.

@@ -1,8 +1,9 @@
 //! Commands that change one setting in Istio's config maps, whose values are texts in YAML or JSON.
 
 use crate::member::Member;
-use meshcore::shell::command_line;
+use meshcore::shell::{command_line, refusal};
 use meshstate::MeshConfig;
+use serde_json::json;
 
 /// A setting that is to have another value.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,8 @@ pub struct Setting<'a> {
 #[must_use]
 pub fn set_value(member: &Member, object: &str, setting: &Setting<'_>) -> String {
     let Setting { key, old, new } = setting;
-    let script = format!("s/\"{key}\": *\"{}\"/\"{key}\": \"{}\"/", pattern(old), text(new));
+    let [old, new] = [old, new].map(|value| json!(value).to_string());
+    let script = format!("s/\"{key}\": *{}/\"{key}\": {}/", pattern(&old), text(&new));
     edit(member, object, &["-e", &script])
 }
 
@@ -70,21 +72,27 @@ pub fn add_local(member: &Member, config: &MeshConfig, host: &str) -> String {
 }
 
 fn edit(member: &Member, object: &str, script: &[&str]) -> String {
+    // sed would take what follows for another command.
+    if script.iter().any(|part| part.contains('\n')) {
+        return refusal("a name in this command has a line break");
+    }
     let (namespace, name) = object.split_once('/').unwrap_or(("istio-system", object));
     let get = member.way.kubectl(["get", "configmap", name, "-n", namespace, "-o", "yaml"]);
     let sed = command_line(["sed"].iter().chain(script));
     format!("{get} | {sed} | {}", member.way.kubectl(["replace", "-f", "-"]))
 }
 
-/// A text as a pattern that means itself.
-fn pattern(text: &str) -> String {
+/// A text as a pattern of sed that means itself.
+#[must_use]
+pub fn pattern(text: &str) -> String {
     let special = |c: char| r"\.*[]^$/".contains(c);
     text.chars()
         .fold(String::new(), |out, c| if special(c) { out + "\\" } else { out } + &c.to_string())
 }
 
-/// A text in a pattern's place.
-fn text(text: &str) -> String {
+/// A text that sed puts in a pattern's place.
+#[must_use]
+pub fn text(text: &str) -> String {
     let special = |c: char| r"\&/".contains(c);
     text.chars()
         .fold(String::new(), |out, c| if special(c) { out + "\\" } else { out } + &c.to_string())
@@ -129,6 +137,31 @@ mod tests {
         let map = "  values: '{\"clusterName\":\"a.b\"}'\n  other: '{\"clusterName\":\"axb\"}'\n";
         let set = "  values: '{\"clusterName\": \"c\"}'\n  other: '{\"clusterName\":\"axb\"}'\n";
         assert_eq!(after(&command, map), set);
+    }
+
+    /// Of an attack: what follows a line break would be a command of sed, which writes files.
+    #[test]
+    fn no_name_is_a_command_of_sed() {
+        let file = std::env::temp_dir().join(format!("PWNED-{}", std::process::id()));
+        let name = format!("a/\nw {}\n", file.display());
+        let map = format!("  values: |-\n    \"clusterName\": {}\n", json!(name));
+        let heal = Setting { key: "clusterName", old: &name, new: "c" };
+        let healed = set_value(&member(), "istio-system/istio-sidecar-injector", &heal);
+        assert_eq!(after(&healed, &map), "  values: |-\n    \"clusterName\": \"c\"\n");
+        let harm = Setting { key: "clusterName", old: "a", new: &name };
+        let harm = set_value(&member(), "istio-system/istio-sidecar-injector", &harm);
+        assert_eq!(
+            after(&harm, "\"clusterName\": \"a\"\n"),
+            format!("\"clusterName\": {}\n", json!(name))
+        );
+        assert!(!file.exists());
+        let refused = "false 'a name in this command has a line break'";
+        for (old, new) in [("a", &*name), (&*name, "a")] {
+            let setting = Setting { key: "meshId", old, new };
+            assert_eq!(set_mesh(&member(), "istio-system/istio", &setting), refused);
+        }
+        assert_eq!(add_alias(&member(), &MeshConfig::default(), &name), refused);
+        assert_eq!(add_local(&member(), &MeshConfig::default(), &name), refused);
     }
 
     #[test]

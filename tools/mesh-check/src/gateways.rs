@@ -62,7 +62,7 @@ fn mislabelled(member: &Member) -> Vec<Finding> {
                 "--overwrite",
             ];
             let evidence = json!({"label": gateway.network, "network": network});
-            let fix = member.way.kubectl(words);
+            let fix = member.way.change(words);
             finding(member, &check::OTHER_NETWORK, gateway, &text, evidence, fix)
         })
         .collect()
@@ -168,7 +168,7 @@ fn no_port(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let patch = json!([{"op": "add", "path": "/spec/ports/-", "value": port}]).to_string();
     let (name, namespace) = (&*gateway.name, &*gateway.namespace);
     let words = ["patch", "service", name, "-n", namespace, "--type=json", "-p", &patch];
-    let fix = member.way.kubectl(words);
+    let fix = member.way.change(words);
     Some(finding(member, &check::NO_PORT, gateway, text, json!({}), fix))
 }
 
@@ -177,16 +177,7 @@ fn no_address(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let (name, namespace) = (&*gateway.name, &*gateway.namespace);
     let patch = |patch: Value| {
         let patch = patch.to_string();
-        member.way.kubectl([
-            "patch",
-            "service",
-            name,
-            "-n",
-            namespace,
-            "--type=merge",
-            "-p",
-            &patch,
-        ])
+        member.way.change(["patch", "service", name, "-n", namespace, "--type=merge", "-p", &patch])
     };
     let wait = member.way.run("mesh-lbaddr", [name, "-n", namespace, "--wait"]);
     // Where nothing gives out addresses, nodes that have some can stand in.
@@ -250,11 +241,11 @@ fn http_balancer(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let text = format!("has a load balancer that ends TLS or speaks HTTP ({sign})");
     let (name, namespace) = (&*gateway.name, &*gateway.namespace);
     let fix = if let Some(key) = sign.strip_prefix("annotation ") {
-        member.way.kubectl(["annotate", "service", name, "-n", namespace, &format!("{key}-")])
+        member.way.change(["annotate", "service", name, "-n", namespace, &format!("{key}-")])
     } else {
         let get = member.way.kubectl(["get", "service", name, "-n", namespace, "-o", "yaml"]);
         let edit = command_line(["sed", "/^ *appProtocol:/d"]);
-        format!("{get} | {edit} | {}", member.way.kubectl(["replace", "-f", "-"]))
+        format!("{get} | {edit} | {}", member.way.change(["replace", "-f", "-"]))
     };
     Some(finding(member, &check::HTTP_BALANCER, gateway, &text, json!({"sign": sign}), fix))
 }
@@ -268,7 +259,7 @@ fn pods(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let namespace = &*gateway.namespace;
     let fix = match &gateway.workload {
         Some(workload) if workload.replicas == 0 => {
-            member.way.kubectl(["scale", &workload.name, "-n", namespace, "--replicas=1"])
+            member.way.change(["scale", &workload.name, "-n", namespace, "--replicas=1"])
         }
         Some(workload) => then([
             member.way.kubectl(["rollout", "restart", &workload.name, "-n", namespace]),
@@ -297,7 +288,7 @@ fn not_injected(member: &Member, gateway: &Gateway) -> Option<Finding> {
     let labels = json!({"istio.io/rev": revision, "sidecar.istio.io/inject": "true"});
     let patch = json!({"spec": {"template": {"metadata": {"labels": labels}}}}).to_string();
     let namespace = &*gateway.namespace;
-    let fix = member.way.kubectl(["patch", owner, "-n", namespace, "--type=merge", "-p", &patch]);
+    let fix = member.way.change(["patch", owner, "-n", namespace, "--type=merge", "-p", &patch]);
     Some(finding(member, &check::NOT_INJECTED, gateway, &text, json!({"owner": owner}), fix))
 }
 

@@ -28,9 +28,7 @@ pub fn of(members: &[Member]) -> Vec<Given> {
             *servers.entry(&remote.server).or_default() += 1;
         }
         if let Some(claims) = remote.credential.claims() {
-            let life = claims.expires.zip(claims.issued);
-            let hours = life.map(|(end, begin)| end.duration_since(begin).as_hours().max(1));
-            *lives.entry(hours).or_default() += 1;
+            *lives.entry(claims.hours()).or_default() += 1;
         }
     }
     let given = |member: &Member| {

@@ -56,7 +56,7 @@ fn of_entry(mesh: &Mesh, member: &Member, entry: &WorkloadEntry) -> Option<Findi
     let patch = json!({"spec": {"network": network}}).to_string();
     let (name, namespace) = (&*entry.meta.name, &*entry.meta.namespace);
     let words = ["patch", "workloadentry", name, "-n", namespace, "--type=merge", "-p", &patch];
-    let fix = member.way.kubectl(words);
+    let fix = member.way.change(words);
     let evidence = json!({"address": address, "network": network});
     let object = Some(("WorkloadEntry", object.as_str()));
     Some(member.finding(&check::PRIVATE_ADDRESS, object, &text, evidence, fix))

@@ -57,7 +57,8 @@ fn a_finding_is_told_with_what_heals_it() {
     let text = broken("MESH0473").text();
     let lines = "error: cluster cluster1: it has no credentials for cluster2 (MESH0473)\n  \
                  fix: mesh-remote-secret --context cluster2 --name cluster2 --ttl 2184h | \
-                 kubectl --context cluster1 apply --server-side --force-conflicts -f -\n";
+                 kubectl --context cluster1 apply --server-side --field-manager \
+                 meshutils --force-conflicts -f -\n";
     tool(&[]).write_stdin(text.clone()).assert().code(1).stdout(lines).stderr(is_empty());
     let table = "SEVERITY  CODE      OBJECT    MESSAGE\nerror     MESH0473  cluster1  ";
     tool(&["-o", "table"]).write_stdin(text).assert().code(1).stdout(starts_with(table));
@@ -70,26 +71,27 @@ fn fixes_are_whole_commands() {
         (
             "MESH0434",
             "mesh-remote-secret --context cluster2 --name cluster2 --ttl 24h | kubectl --context \
-             cluster1 apply --server-side --force-conflicts -f -",
+             cluster1 apply --server-side --field-manager meshutils --force-conflicts -f -",
         ),
         (
             "MESH0402",
             "kubectl --context cluster1 label secret istio-remote-secret-cluster2 -n istio-system \
-             istio/multiCluster=true --overwrite",
+             istio/multiCluster=true --overwrite --field-manager meshutils",
         ),
         (
             "MESH0401",
             "kubectl --context cluster1 get secret istio-remote-secret-cluster2 -n default -o yaml \
              | sed -e '/^  resourceVersion:/d' -e '/^  uid:/d' -e '/^  creationTimestamp:/d' -e \
              's/^  namespace: default$/  namespace: istio-system/' | kubectl --context cluster1 \
-             apply --server-side --force-conflicts -f - && kubectl --context cluster1 delete secret \
+             apply --server-side --field-manager meshutils --force-conflicts -f - && kubectl \
+             --context cluster1 delete secret \
              istio-remote-secret-cluster2 -n default",
         ),
         (
             "MESH0471",
             "kubectl --context cluster1 delete secret istio-remote-secret-cluster2 -n istio-system \
              && mesh-remote-secret --context cluster2 --name cluster2 --ttl 2184h | kubectl --context cluster1 \
-             apply --server-side --force-conflicts -f -",
+             apply --server-side --field-manager meshutils --force-conflicts -f -",
         ),
         (
             "MESH0101",
@@ -100,13 +102,13 @@ fn fixes_are_whole_commands() {
         (
             "MESH0612",
             "kubectl --context cluster1 label service istio-eastwestgateway -n istio-system \
-             topology.istio.io/network=network1 --overwrite",
+             topology.istio.io/network=network1 --overwrite --field-manager meshutils",
         ),
         ("MESH0614", "mesh-lbaddr --context cluster1 istio-eastwestgateway -n istio-system --wait"),
         (
             "MESH0619",
             "mesh-expose services --istio-version=1.29.2 | kubectl --context cluster1 apply \
-             --server-side --force-conflicts -f -",
+             --server-side --field-manager meshutils --force-conflicts -f -",
         ),
         (
             "MESH0711",
@@ -128,6 +130,35 @@ fn fixes_are_whole_commands() {
         assert_eq!(first["code"], code);
         assert_eq!(first["fix"], fix, "{code}");
     }
+}
+
+/// The first fix with this code.
+fn fix_of(code: &str, mesh: &Mesh) -> String {
+    let output = tool(&["-o", "json"]).write_stdin(mesh.text()).assert().get_output().clone();
+    let text = String::from_utf8(output.stdout).expect("text");
+    let mut findings = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let finding = findings.find(|finding| finding["code"] == code);
+    let finding = finding.unwrap_or_else(|| panic!("no {code} in {text}"));
+    finding["fix"].as_str().expect("a fix").to_owned()
+}
+
+/// The same command again would make another token without an end, and without a control plane a
+/// cluster of another name.
+#[test]
+fn a_token_without_an_end_gets_one_and_its_cluster_keeps_its_name() {
+    let expected = "mesh-remote-secret --context cluster2 --name cluster2 --ttl 720h | kubectl \
+                    --context cluster1 apply --server-side --field-manager meshutils \
+                    --force-conflicts -f -";
+    let mut mesh = broken("MESH0436");
+    assert_eq!(fix_of("MESH0436", &mesh), expected);
+    // No control plane of its own, and no record: only its readers have a name for it.
+    let known = ["Deployment", "ConfigMap"];
+    let is_known = |item: &Value| known.iter().any(|kind| item["kind"] == *kind);
+    mesh.items("cluster2").retain(|item| !is_known(item));
+    if let Some(header) = mesh.header("cluster2").as_object_mut() {
+        header.remove("record");
+    }
+    assert_eq!(fix_of("MESH0436", &mesh), expected);
 }
 
 /// Every command can be read by a shell, and begins with a program of ours or one that people have.

@@ -26,14 +26,14 @@ use std::collections::BTreeSet;
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh-expose services | kubectl apply --server-side --dry-run=server -f - --context cluster1
-  mesh-expose istiod --revision asm-11910-9 | kubectl apply --server-side --dry-run=server -f - --context cluster1";
+  mesh-expose services | mesh-apply --dry-run=server --context cluster1
+  mesh-expose istiod --revision asm-11910-9 | mesh-apply --dry-run=server --context cluster1";
 
 /// Expose services or istiod of a cluster on its east-west gateway
 ///
 /// Services are exposed to clusters on other networks, istiod to clusters without a control plane
 /// and to machines. The objects are those of expose-*.yaml of the Istio version; pipe them into
-/// `kubectl apply -f -`. Nothing is read, but as a KRM function.
+/// mesh-apply. Nothing is read, but as a KRM function.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-expose", version, before_help = EXAMPLES)]
 pub struct Args {

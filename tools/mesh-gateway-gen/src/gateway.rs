@@ -2,7 +2,7 @@
 
 use crate::load_balancer::Service;
 use crate::replicas::Replicas;
-use meshcore::{DnsLabel, Network};
+use meshcore::{DnsLabel, Network, PullPolicy};
 use serde_json::{Value, json};
 
 /// Its name in Istio's samples, and of each of its objects.
@@ -25,6 +25,8 @@ pub struct Site {
     pub service: Service,
     /// How many pods it has, where that is not left to the form.
     pub replicas: Option<Replicas>,
+    /// When its image is pulled, where that is not left to the form.
+    pub pull_policy: Option<PullPolicy>,
 }
 
 /// A gateway whose pods istiod's webhook completes (template `gateway`): what the chart

@@ -93,13 +93,24 @@ impl Ambient {
         if !service.source_ranges.is_empty() {
             set("service", json!({"loadBalancerSourceRanges": service.source_ranges()}));
         }
+        let mut deployment = Map::new();
+        if let Some(policy) = self.site.pull_policy {
+            let container = json!({"name": "istio-proxy", "imagePullPolicy": policy.as_str()});
+            let template = json!({"spec": {"containers": [container]}});
+            deployment.insert("template".to_owned(), template);
+        }
         match self.site.replicas {
-            Some(Replicas::Fixed(number)) => set("deployment", json!({"replicas": number})),
+            Some(Replicas::Fixed(number)) => {
+                deployment.insert("replicas".to_owned(), number.into());
+            }
             Some(Replicas::Scaled { min, max }) => {
                 let bounds = json!({"minReplicas": min, "maxReplicas": max});
                 set("horizontalPodAutoscaler", bounds);
             }
             None => {}
+        }
+        if !deployment.is_empty() {
+            set("deployment", deployment.into());
         }
         settings
     }
@@ -108,7 +119,7 @@ impl Ambient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meshcore::DnsLabel;
+    use meshcore::{DnsLabel, PullPolicy};
 
     fn gateway() -> Ambient {
         Ambient {
@@ -205,5 +216,11 @@ mod tests {
         );
         gateway.site.replicas = "3".parse().ok();
         assert_eq!(gateway.objects()[0]["data"]["deployment"], "spec:\n  replicas: 3\n");
+        gateway.site.pull_policy = Some(PullPolicy::Never);
+        assert_eq!(
+            gateway.objects()[0]["data"]["deployment"],
+            "spec:\n  replicas: 3\n  template:\n    spec:\n      containers:\n      \
+             - imagePullPolicy: Never\n        name: istio-proxy\n"
+        );
     }
 }

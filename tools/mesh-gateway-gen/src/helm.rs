@@ -26,6 +26,9 @@ impl Injected {
         if let Some(revision) = &self.revision {
             values["revision"] = revision.as_str().into();
         }
+        if let Some(policy) = self.site.pull_policy {
+            values["imagePullPolicy"] = policy.as_str().into();
+        }
         match self.site.replicas {
             Some(Replicas::Fixed(number)) => {
                 values["autoscaling"] = json!({"enabled": false});
@@ -45,15 +48,16 @@ impl Injected {
 mod tests {
     use super::*;
     use crate::gateway::Site;
-    use meshcore::DnsLabel;
+    use meshcore::{DnsLabel, PullPolicy};
 
     /// The keys that these values may have, of `manifests/charts/gateway/values.yaml` and the
     /// types that `values.schema.json` beside it gives them (istio/istio 1.30).
-    const CHART: [(&str, &str); 14] = [
+    const CHART: [(&str, &str); 15] = [
         ("name", "string"),
         ("networkGateway", "string"),
         ("revision", "string"),
         ("replicaCount", "number"),
+        ("imagePullPolicy", "string"),
         ("autoscaling.enabled", "boolean"),
         ("autoscaling.minReplicas", "number"),
         ("autoscaling.maxReplicas", "number"),
@@ -104,6 +108,7 @@ mod tests {
             let mut gateway = gateway();
             gateway.network = network.map(|network| network.parse().unwrap());
             gateway.site.replicas = replicas.parse().ok();
+            gateway.site.pull_policy = Some(PullPolicy::IfNotPresent);
             let mut found = Vec::new();
             paths(&gateway.helm_values(), "", &mut found);
             for (path, kind) in &found {

@@ -109,6 +109,9 @@ impl Operator {
         if let Some(annotations) = self.site.service.annotations() {
             k8s.insert("serviceAnnotations".to_owned(), annotations);
         }
+        if let Some(policy) = self.site.pull_policy {
+            k8s.insert("imagePullPolicy".to_owned(), policy.as_str().into());
+        }
         match self.site.replicas {
             Some(Replicas::Fixed(number)) => {
                 k8s.insert("replicaCount".to_owned(), number.into());

@@ -30,7 +30,8 @@ pub use replicas::Replicas;
 
 use clap::{Parser, ValueEnum};
 use meshcore::{
-    Console, DnsLabel, IstioVersion, Message, Network, Outcome, Result, json_pretty, yaml,
+    Console, DnsLabel, IstioVersion, Message, Network, Outcome, PullPolicy, Result, json_pretty,
+    yaml,
 };
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -91,6 +92,10 @@ pub struct Args {
     /// Number of pods: 2, or between 2 and 5 by their load: 2-5 [default: 1-5]
     #[arg(long, value_name = "N")]
     replicas: Option<Replicas>,
+    /// When nodes ask a registry for the gateway's image: Always, IfNotPresent or Never [default:
+    /// Always; of an ambient mesh what istiod is installed with]
+    #[arg(long, value_enum, value_name = "POLICY", hide_possible_values = true)]
+    image_pull_policy: Option<PullPolicy>,
     /// What the cluster runs on, where its record does not tell: gke, onprem, eks, aks, attached
     #[arg(long, value_enum, hide_possible_values = true)]
     platform: Option<Platform>,

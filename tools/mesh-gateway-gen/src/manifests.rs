@@ -83,6 +83,9 @@ impl Injected {
                 "runAsUser": 1337,
             },
         });
+        if let Some(policy) = self.site.pull_policy {
+            container["imagePullPolicy"] = policy.as_str().into();
+        }
         if let Some(network) = &self.network {
             labels[NETWORK_LABEL] = network.as_str().into();
             container["env"] = json!([{"name": NETWORK_VIEW, "value": network.as_str()}]);

@@ -166,6 +166,7 @@ impl Args {
             cluster: place.cluster.clone(),
             service,
             replicas: self.replicas,
+            pull_policy: self.image_pull_policy,
         };
         let cert_provider = self.cert_provider(place).map_err(at_cluster)?;
         let network = || self.network(place);

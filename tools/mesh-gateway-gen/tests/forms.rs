@@ -226,6 +226,7 @@ fn what_cannot_be_is_refused() {
         (&["--address", "gateway.example.com"], "--address"),
         (&["--annotation", "a b=c"], "the key of an annotation"),
         (&["--replicas", "0"], "a number of pods"),
+        (&["--image-pull-policy", "always"], "Always, IfNotPresent, Never"),
         (&["--ca", "mesh-ca"], "--platform"),
         (&["--ca", "mesh-ca", "--platform", "gke", "--cert-provider", "istiod"], "--cert-provider"),
         (&["--allow-any-source"], "--source-ranges"),

@@ -42,7 +42,7 @@ use std::collections::BTreeSet;
 const EXAMPLES: &str = "\
 Examples:
   mesh-clusters --contexts cluster1,cluster2 | mesh-id --network network1 | mesh-install-gen --mesh-id mesh1
-  mesh-clusters --contexts cluster1,cluster2 | mesh-id --network network1 | mesh-install-gen --mesh-id mesh1 -o namespace --cluster cluster1 | kubectl apply --server-side --dry-run=server -f - --context cluster1";
+  mesh-clusters --contexts cluster1,cluster2 | mesh-id --network network1 | mesh-install-gen --mesh-id mesh1 -o namespace --cluster cluster1 | mesh-apply --dry-run=server --context cluster1";
 
 /// Write what each control plane must be installed with to be one mesh
 ///

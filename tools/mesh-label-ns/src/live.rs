@@ -4,13 +4,15 @@ use crate::change::Wanted;
 use crate::pod::Pod;
 use crate::webhook::Injectors;
 use meshcore::Result;
+use meshcore::input::null_as_default;
+use meshcore::owner::MANAGER;
 use meshcore::selector::Labels;
 use meshkube::k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use meshkube::k8s_openapi::api::core::v1;
 use meshkube::kube::api::{Api, ListParams, Patch, PatchParams, PostParams, Resource};
 use meshkube::kube::core::Request;
 use meshkube::kube::{Error, ResourceExt as _};
-use meshkube::{Connection, MANAGER, segment};
+use meshkube::{Connection, segment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -93,15 +95,19 @@ pub async fn labels(cluster: &Connection, name: &str) -> Result<Option<Labels>> 
     Ok(namespace.map(|namespace| namespace.labels().clone()))
 }
 
+/// A list of which only the items are read.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct List<T> {
+    #[serde(deserialize_with = "null_as_default")]
+    items: Vec<T>,
+}
+
 /// Objects of kind `K`, of which only `T` is read.
 async fn list<K: Resource<DynamicType = ()>, T: DeserializeOwned>(
     cluster: &Connection,
     namespace: Option<&str>,
 ) -> Result<Vec<T>, Error> {
-    #[derive(Deserialize)]
-    struct List<T> {
-        items: Vec<T>,
-    }
     let request = Request::new(K::url_path(&(), namespace.map(segment).as_deref()))
         .list(&ListParams::default())
         .map_err(Error::BuildRequest)?;
@@ -159,4 +165,17 @@ pub async fn label(
         cluster.call(&what, || namespaces.patch(segment, &params, &patch)).await?;
     }
     done(Action::Labeled, change.moves())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_nothing_is_empty() {
+        let list = |text: &str| serde_json::from_str::<List<u8>>(text).map(|list| list.items);
+        assert_eq!(list(r#"{"items": null}"#).unwrap(), [0; 0]);
+        assert_eq!(list(r#"{"items": [1]}"#).unwrap(), [1]);
+        assert!(list("{}").is_err());
+    }
 }

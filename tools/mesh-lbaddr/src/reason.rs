@@ -2,6 +2,7 @@
 
 use crate::Target;
 use crate::nodes::SELECTOR;
+use meshcore::owner::AS_OURS;
 use meshcore::{Message, shell};
 
 /// Why there is no address.
@@ -61,7 +62,8 @@ impl Reason {
         let annotate = |text: String| {
             let selector = format!("{SELECTOR}={{}}");
             let annotate = ["kubectl", "annotate", "service", name, "-n", namespace, &selector];
-            say(text).hint(format!("choose nodes: {}", shell::command_line(annotate)))
+            let annotate = shell::command_line(annotate.into_iter().chain(AS_OURS));
+            say(text).hint(format!("choose nodes: {annotate}"))
         };
         match self {
             Self::Missing => Message::new(format!("there is no service {service}"))

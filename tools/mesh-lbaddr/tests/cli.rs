@@ -130,7 +130,7 @@ fn without_an_address_it_says_why() {
             of("NodePort"),
             "is of type NodePort and has no annotation traffic.istio.io/nodeSelector: istiod",
             "kubectl annotate service istio-eastwestgateway -n istio-system \
-             'traffic.istio.io/nodeSelector={}'",
+             'traffic.istio.io/nodeSelector={}' --field-manager meshutils",
         ),
         (
             &["--port", "https"],

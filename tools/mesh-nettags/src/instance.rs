@@ -1,6 +1,7 @@
 //! Compute instances, and whose nodes they are.
 
 use meshcore::cluster::Cluster;
+use meshcore::input::null_as_default;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,13 +74,13 @@ struct Resource {
 
 #[derive(Default, Deserialize)]
 struct Tags {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     items: BTreeSet<String>,
 }
 
 #[derive(Default, Deserialize)]
 struct Metadata {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     items: Vec<MetadataItem>,
 }
 
@@ -166,6 +167,7 @@ mod tests {
         let with = |items: Value| instance(json!({"name": "i", "metadata": {"items": items}}));
         let name = json!({"key": "cluster-name", "value": "prod"});
         assert!(with(json!([name, {"key": "kube-env", "value": "x"}])).belongs(&prod()));
+        assert!(!with(Value::Null).belongs(&prod()));
         assert!(with(json!([name, {"key": "kube-labels", "value": "x"}])).belongs(&prod()));
         // Anybody may call a metadata item so.
         assert!(!with(json!([name])).belongs(&prod()));

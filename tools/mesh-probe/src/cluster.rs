@@ -151,8 +151,7 @@ impl<'a> Cluster<'a> {
             let text = format!("no pod with {selector} in {namespace} can be the client: {why}");
             let Failure { fault, error } = self.failure(Fault::Pod, text);
             let make = shell::command_line(["mesh-sample", "sleep", "-n", namespace]);
-            let apply = ["kubectl", "apply", "--server-side", "-f", "-", "--context"];
-            let apply = shell::command_line(apply.into_iter().chain([self.context()]));
+            let apply = shell::command_line(["mesh-apply", "--context", self.context()]);
             let hint = format!("to make one: {make} | {apply}");
             Failure { fault, error: error.hint(hint) }
         })

@@ -10,6 +10,8 @@ pub const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 /// Its annotation with the service account's name.
 pub const ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
 const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
+/// Where API servers note, since Kubernetes 1.28, on which day somebody last had a token.
+const LAST_USED: &str = "kubernetes.io/legacy-token-last-used";
 
 /// What istiod is given, as far as the cluster knows it. No `Debug`.
 #[derive(Clone)]
@@ -72,10 +74,12 @@ pub fn choose(
             };
             Err(format!("secret {name} is no token of service account {account_name}{these}"))
         }
-        // A rotation that did not come to its end goes on with what it made: nobody has it yet.
+        // A rotation that did not come to its end goes on with what it made: nobody has it yet. So
+        // runs whose result could not be applied leave one Secret behind and not one each.
         Wish::Another => {
-            if let Some(unfilled) = newest.filter(|secret| filled(secret).is_none()) {
-                return Ok(Choice::Existing(unfilled.name_any()));
+            let newest = newest.filter(|one| filled(one).is_none() || is_unused(one, &mine));
+            if let Some(free) = newest {
+                return Ok(Choice::Existing(free.name_any()));
             }
             let taken = secrets.iter().filter_map(|s| number(&s.name_any(), &base)).max();
             let next = taken.map(|last| format!("{base}-{}", last + 1));
@@ -132,6 +136,13 @@ fn number(name: &str, base: &str) -> Option<u32> {
 
 fn names(secrets: &[&Secret]) -> String {
     secrets.iter().map(|secret| secret.name_any()).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether nobody has used its token, as far as the API server notes that: it does, where another
+/// one of the account has been used.
+fn is_unused(secret: &Secret, all: &[&Secret]) -> bool {
+    let is_used = |secret: &Secret| secret.labels().contains_key(LAST_USED);
+    !is_used(secret) && all.iter().any(|other| is_used(other))
 }
 
 fn belongs(secret: &Secret, account: &ServiceAccount) -> bool {
@@ -249,6 +260,23 @@ mod tests {
         // A number that is taken by another account's is not used again.
         let taken = [mine(&ours(1)), with_token(secret(&ours(2), "someone", Some("u2")))];
         assert_eq!(choose(&account(), &taken, Wish::Another), Ok(Choice::Create(ours(3))));
+    }
+
+    #[test]
+    fn a_token_that_nobody_has_used_is_given_and_no_other_is_made() {
+        let used = |name: &str| {
+            let mut secret = mine(name);
+            secret.metadata.labels = Some([(LAST_USED.to_owned(), "2026-01-01".to_owned())].into());
+            secret
+        };
+        let failed = [used(&ours(1)), mine(&ours(2))];
+        assert_eq!(choose(&account(), &failed, Wish::Another), Ok(Choice::Existing(ours(2))));
+        assert_eq!(superseded(&account(), &failed, &ours(2)), [ours(1)]);
+        let given = [used(&ours(1)), used(&ours(2))];
+        assert_eq!(choose(&account(), &given, Wish::Another), Ok(Choice::Create(ours(3))));
+        // An older API server notes nothing, and every token may be in use.
+        let unknown = [mine(&ours(1)), mine(&ours(2))];
+        assert_eq!(choose(&account(), &unknown, Wish::Another), Ok(Choice::Create(ours(3))));
     }
 
     #[test]

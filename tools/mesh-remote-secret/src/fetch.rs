@@ -251,6 +251,15 @@ impl One<'_> {
                 let text = format!("made secret {namespace}/{secret}, which holds the token");
                 self.note(Message::new(text));
             }
+            Event::Unused(secret) => {
+                let text = format!(
+                    "nobody has used the token in secret {namespace}/{secret} yet: it is given, and \
+                     no other is made"
+                );
+                let delete = self.delete_command(std::slice::from_ref(secret));
+                let hint = format!("where somebody may have copied it, first: {delete}");
+                self.note(Message::new(text).hint(hint));
+            }
             Event::Superseded(old) if !old.is_empty() => {
                 let text =
                     format!("the tokens in {} stay valid until you delete them", old.join(", "));

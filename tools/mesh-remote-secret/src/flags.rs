@@ -68,7 +68,8 @@ pub struct Credentials {
     /// Give a token that ends after this time, as 720h, and is stored nowhere else
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
     pub ttl: Option<Duration>,
-    /// Give a new token and leave the old one valid, until you delete it
+    /// Give a new token, which may be one that an earlier run made and nobody has used, and leave the
+    /// old one valid, until you delete it
     #[arg(long)]
     pub rotate: bool,
     /// Write nothing to the cluster; fail where a token Secret would have to be made

@@ -45,7 +45,7 @@ use target::Target;
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh-remote-secret --context cluster1 --name cluster1 | kubectl apply --server-side -f - --context cluster2
+  mesh-remote-secret --context cluster1 --name cluster1 | mesh-apply --context cluster2
   mesh-clusters --contexts cluster1,cluster2 | mesh-remote-secret --ttl 720h -o json";
 
 /// How many clusters are asked at once.
@@ -59,8 +59,8 @@ const AT_ONCE: usize = 32;
 /// account; where it has no token Secret, as on Kubernetes 1.24 and later, one is made. A token
 /// Secret on standard input (`kubectl get secret NAME -o json`), alone with --name and --server
 /// or together with the cluster's record, is used without asking any server. Apply the result to
-/// the other clusters with `kubectl apply --server-side`: a client-side apply copies the token
-/// into an annotation. The kubeconfig that a record names is read only where KUBECONFIG has it,
+/// the other clusters with mesh-apply: a client-side `kubectl apply` copies the token into an
+/// annotation. The kubeconfig that a record names is read only where KUBECONFIG has it,
 /// too.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-remote-secret", version, before_help = EXAMPLES)]

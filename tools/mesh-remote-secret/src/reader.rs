@@ -1,6 +1,7 @@
 //! The service account that other clusters read a cluster with, and its rights.
 
 use crate::rights::{Role, namespace_rules, rules};
+use meshcore::owner::MANAGER;
 use meshcore::{Error, IstioVersion, Result};
 use meshkube::k8s_openapi::api::core::v1::ServiceAccount;
 use meshkube::k8s_openapi::api::rbac::v1::{
@@ -8,7 +9,7 @@ use meshkube::k8s_openapi::api::rbac::v1::{
 };
 use meshkube::kube::Resource;
 use meshkube::kube::api::{Api, Patch, PatchParams};
-use meshkube::{Connection, MANAGER, segment};
+use meshkube::{Connection, segment};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -29,6 +29,8 @@ pub struct Means<'a> {
 pub enum Event {
     /// A token Secret of this name was made.
     Made(String),
+    /// An earlier run made this one, and nobody has used its token.
+    Unused(String),
     /// These others hold tokens that stay valid.
     Superseded(Vec<String>),
 }
@@ -54,6 +56,10 @@ pub async fn get(
         Choice::Existing(name) => {
             let secret = found.items.iter().find(|secret| secret.name_any() == name);
             if let Some(credential) = secret.and_then(filled) {
+                if matches!(means.wish, Wish::Another) {
+                    tell(Event::Unused(name.clone()));
+                    tell(Event::Superseded(superseded(account, &found.items, &name)));
+                }
                 return Ok(credential);
             }
             name

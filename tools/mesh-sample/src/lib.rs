@@ -10,24 +10,24 @@ mod setting;
 mod version;
 
 pub use client::Client;
-pub use setting::{PullPolicy, Setting};
+pub use setting::Setting;
 pub use version::Version;
 
 use clap::{ArgAction, Parser, ValueEnum};
-use meshcore::{Console, DnsLabel, Error, Outcome, Result, json_pretty, yaml};
+use meshcore::{Console, DnsLabel, Error, Outcome, PullPolicy, Result, json_pretty, yaml};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh-sample helloworld --service --version v1 -n sample | kubectl apply --server-side --dry-run=server -f - --context cluster1
-  mesh-sample sleep | kubectl apply --server-side --dry-run=server -n sample -f - --context cluster2";
+  mesh-sample helloworld --service --version v1 -n sample | mesh-apply --dry-run=server --context cluster1
+  mesh-sample sleep | mesh-apply -n sample --dry-run=server --context cluster2";
 
 /// Write helloworld, sleep and curl, the sample workloads of Istio's guides
 ///
-/// Pipe the objects into `kubectl apply -f -` and, when they have served, the same into
-/// `kubectl delete -f -`. helloworld is a Service and a Deployment for each version; with
+/// Pipe the objects into mesh-apply and, when they have served, the same into
+/// `mesh-apply --delete`. helloworld is a Service and a Deployment for each version; with
 /// --service, --version or both, just those. sleep and curl are clients: a service account, a
 /// Service and a Deployment. Nothing is read, but as a KRM function. mesh-label-ns --create makes
 /// the namespace.

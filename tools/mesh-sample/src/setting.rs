@@ -1,7 +1,6 @@
 //! What all objects have in common.
 
-use clap::ValueEnum;
-use meshcore::DnsLabel;
+use meshcore::{DnsLabel, PullPolicy};
 use serde_json::{Value, json};
 
 /// Where the workloads are to run, and how.
@@ -15,28 +14,6 @@ pub struct Setting {
     pub pull_policy: PullPolicy,
     /// Pods of each Deployment.
     pub replicas: u32,
-}
-
-/// When nodes ask the registry for an image (`imagePullPolicy`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub enum PullPolicy {
-    /// Each time a pod starts
-    Always,
-    /// When the node does not have it
-    IfNotPresent,
-    /// Never: it has to be there
-    Never,
-}
-
-impl PullPolicy {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Always => "Always",
-            Self::IfNotPresent => "IfNotPresent",
-            Self::Never => "Never",
-        }
-    }
 }
 
 impl Setting {
@@ -130,13 +107,5 @@ pub(crate) mod tests {
             json!({"name": "c", "image": "localhost/tools:1", "imagePullPolicy": "Never"})
         );
         assert_eq!(usual().container("c", "usual:1")["image"], "usual:1");
-    }
-
-    #[test]
-    fn policies_are_called_as_in_kubernetes() {
-        for policy in PullPolicy::value_variants() {
-            let flag = policy.to_possible_value().unwrap();
-            assert_eq!(flag.get_name(), policy.as_str());
-        }
     }
 }

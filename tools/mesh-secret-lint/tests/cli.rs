@@ -115,7 +115,8 @@ fn json_has_claims_and_a_command_and_no_token() {
     assert_eq!(finding["evidence"]["cluster"], "c1");
     assert_eq!(
         finding["fix"],
-        "mesh-remote-secret --context CONTEXT --name c1 | kubectl apply --server-side -f -"
+        "mesh-remote-secret --context CONTEXT --name c1 | kubectl apply --server-side --field-manager \
+         meshutils --force-conflicts -f -"
     );
     let token = user["token"].as_str().unwrap();
     assert!(token.split('.').all(|part| !text.contains(part)), "{text}");

@@ -31,16 +31,16 @@ use std::str::FromStr;
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh-vm-service productcatalogservice 10.128.0.9 grpc:3550 | kubectl apply --server-side --dry-run=server -f - --context cluster1
-  mesh-vm-service productcatalogservice --group grpc:3550 --probe tcp:3550 | kubectl apply --server-side --dry-run=server -f - --context cluster2";
+  mesh-vm-service productcatalogservice 10.128.0.9 grpc:3550 | mesh-apply --dry-run=server --context cluster1
+  mesh-vm-service productcatalogservice --group grpc:3550 --probe tcp:3550 | mesh-apply --dry-run=server --context cluster2";
 
 /// Write the objects that register a service of virtual machines with the mesh
 ///
 /// Without --modern or --group they are those of istioctl 1.6's `add-to-mesh external-service`: a
 /// `ServiceEntry` with the addresses in it and a Service without selector. --modern makes each
 /// machine a workload with an identity, found by its labels as pods are. --group is for machines
-/// that register themselves. Pipe the objects into `kubectl apply --server-side -f -`, and to take
-/// the service back, the same into `kubectl delete -f -`. Nothing is read.
+/// that register themselves. Pipe the objects into mesh-apply, and to take the service back, the same
+/// into `mesh-apply --delete`. Nothing is read.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-vm-service", version, before_help = EXAMPLES)]
 pub struct Args {

@@ -359,6 +359,10 @@ mod tests {
         assert!(message("a: b: c").starts_with("stdin: document 1: is not YAML: "));
         assert!(message("--- {}\n--- {n: .nan}").starts_with("stdin: document 2: n: has a number"));
         assert_eq!(message("[]"), "stdin: holds no objects");
+        // As kubectl and API servers write a list of nothing.
+        let list = "{\"kind\":\"PartialObjectMetadataList\",\"items\":null}";
+        assert_eq!(message(list), "stdin: holds no objects");
+        assert_eq!(message("kind: ThingList\nitems:\n"), "stdin: holds no objects");
         assert_eq!(message("3"), "stdin: document 1: is neither an object nor a list");
     }
 

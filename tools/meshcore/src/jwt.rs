@@ -109,6 +109,15 @@ impl JwtClaims {
     }
 }
 
+impl JwtClaims {
+    /// For how many hours it was given, at least one; none where it has no end.
+    #[must_use]
+    pub fn hours(&self) -> Option<i64> {
+        let (end, begin) = self.expires.zip(self.issued)?;
+        Some(end.duration_since(begin).as_hours().max(1))
+    }
+}
+
 impl Payload {
     fn into_claims(self) -> JwtClaims {
         let (account, secret, pod) = match self.bound {

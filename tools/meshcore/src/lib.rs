@@ -10,6 +10,7 @@ mod clean;
 pub mod cluster;
 mod console;
 pub mod credentials;
+mod environment;
 mod error;
 pub mod finding;
 pub mod folder;
@@ -21,6 +22,8 @@ pub mod kubeconfigs;
 pub mod list;
 mod name;
 mod output;
+pub mod owner;
+mod pull_policy;
 pub mod route;
 pub mod selector;
 mod server;
@@ -41,5 +44,6 @@ pub use name::{
     without_nul,
 };
 pub use output::{Outcome, Verdict, json_lines, json_pretty};
+pub use pull_policy::PullPolicy;
 pub use server::Server;
 pub use start::{command, main};

@@ -24,7 +24,15 @@ const OF_ANY_TEXT: [&str; 13] = [
 /// What stands for a command with a word that no shell can hold: shells drop the character, and the
 /// word would be another one. Records and captures with such names are refused where they are read,
 /// so hardly anybody sees it.
-const NO_COMMAND: &str = "false 'a name in this command has the character NUL'";
+fn no_command() -> String {
+    refusal("a name in this command has the character NUL")
+}
+
+/// A line that fails, where a command would be another one than is meant.
+#[must_use]
+pub fn refusal(reason: &str) -> String {
+    format!("false {}", quote(reason))
+}
 
 /// Joins words into a line for `sh`, quoting what the shell could take for something else. The
 /// value of a flag is never taken for another flag. With NUL in a word it is a line that fails.
@@ -35,7 +43,7 @@ pub fn command_line<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String
     for word in words {
         let word = word.as_ref();
         if word.contains('\0') {
-            return NO_COMMAND.to_owned();
+            return no_command();
         }
         match flag.take() {
             Some(flag) if could_be_flag(word) => {
@@ -223,7 +231,7 @@ mod tests {
     fn a_word_with_nul_makes_no_command() {
         for words in [["kubectl", "--context", "prod\0"], ["\0", "", ""], ["rm", "-n", "\0-x"]] {
             let line = command_line(words);
-            assert_eq!(line, NO_COMMAND, "{words:?}");
+            assert_eq!(line, no_command(), "{words:?}");
             for mut shell in shells() {
                 let output = shell.arg(&line).output().unwrap();
                 assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -1,9 +1,9 @@
 //! From the command line to the exit code, the same for every tool.
 
-use crate::{Console, Exit, Messages, Outcome, Result, Verdict, output, visible};
+use crate::environment::{self, Variable};
+use crate::{Console, Exit, Messages, Outcome, Verdict, output, visible};
 use clap::{
-    ArgAction, Args as _, Command, CommandFactory, FromArgMatches as _, Parser,
-    builder::FalseyValueParser,
+    Args as _, Command, CommandFactory, FromArgMatches as _, Parser,
     error::{ContextKind, ContextValue},
 };
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -13,24 +13,39 @@ use std::process::ExitCode;
 /// The complete command of a tool: its own flags, those about messages, and their variables.
 #[must_use]
 pub fn command<A: CommandFactory>() -> Command {
-    with_environment(with_messages(A::command()))
+    environment::read_by(with_messages(A::command()))
+}
+
+type Parsed<A> = (A, Messages, Vec<Variable>);
+
+/// The flags, and those of the variables that have set one.
+fn parse<A: Parser>(command: Command, variables: &[Variable]) -> Result<Parsed<A>, clap::Error> {
+    let matches = command.try_get_matches()?;
+    let args = (A::from_arg_matches(&matches)?, Messages::from_arg_matches(&matches)?);
+    let used = variables.iter().filter(|variable| variable.is_used(&matches)).cloned();
+    Ok((args.0, args.1, used.collect()))
 }
 
 /// Parses the flags, runs the tool, writes its output or its error, and gives the exit code.
-pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
+pub fn main<A: Parser>(run: fn(A, &Console) -> crate::Result<Outcome>) -> ExitCode {
     leave_no_core();
     let command = command::<A>();
     let name = command.get_name().to_owned();
-    let parsed = command.try_get_matches().and_then(|matches| {
-        Ok((A::from_arg_matches(&matches)?, Messages::from_arg_matches(&matches)?))
-    });
-    let (args, messages) = match parsed {
+    let variables = environment::set_in(&command);
+    let (args, messages, variables) = match parse::<A>(command, &variables) {
         Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => {
             // In a pipe of tools the name says which of them is meant.
-            let text = without_value(error).to_string();
-            let lines: Vec<String> = text.split('\n').map(visible).collect();
-            let _ = write!(std::io::stderr(), "{name}: {}", lines.join("\n"));
+            let refused = without_value(error).to_string();
+            let lines: Vec<String> = refused.split('\n').map(visible).collect();
+            let mut text = format!("{name}: {}", lines.join("\n"));
+            for variable in variables {
+                let other = parse::<A>(variable.unset(self::command::<A>()), &[]).err();
+                if other.map(|other| without_value(other).to_string()).as_ref() != Some(&refused) {
+                    text += &format!("{name}: hint: {}\n", variable.hint());
+                }
+            }
+            let _ = std::io::stderr().write_all(text.as_bytes());
             return ExitCode::from(Exit::Usage as u8);
         }
         Err(help_or_version) => {
@@ -51,6 +66,7 @@ pub fn main<A: Parser>(run: fn(A, &Console) -> Result<Outcome>) -> ExitCode {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
         Err(error) => {
+            let error = environment::named(error, &variables);
             // A full disk must not hide what failed before.
             let _ = output::write_stdout(error.parts());
             console.error(error.message());
@@ -87,20 +103,4 @@ fn with_messages(command: Command) -> Command {
     let about = command.get_about().cloned().unwrap_or_default();
     let long_about = command.get_long_about().cloned().unwrap_or_else(|| about.clone());
     Messages::augment_args(command).about(about).long_about(long_about)
-}
-
-/// Lets `MESH_FLAG_NAME` set `--flag-name`, so that Makefiles stay short.
-fn with_environment(command: Command) -> Command {
-    command.mut_args(|arg| {
-        let Some(long) = arg.get_long() else { return arg };
-        let variable = format!("MESH_{}", long.replace('-', "_").to_uppercase());
-        let arg = match arg.get_action() {
-            ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version => {
-                return arg;
-            }
-            ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
-            _ => arg,
-        };
-        arg.env(variable).hide_env(true)
-    })
 }

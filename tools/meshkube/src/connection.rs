@@ -10,9 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The field manager of everything we write.
-pub const MANAGER: &str = "meshutils";
-
 /// kubectl's flags for reaching API servers. `--context` is each tool's own.
 #[derive(Debug, clap::Args)]
 pub struct Access {

@@ -14,7 +14,7 @@ mod server;
 mod transport;
 mod user;
 
-pub use connection::{Access, Connection, MANAGER, Trust, require_context, server_of};
+pub use connection::{Access, Connection, Trust, require_context, server_of};
 pub use duration::parse as parse_duration;
 pub use pages::Pages;
 pub use path::segment;

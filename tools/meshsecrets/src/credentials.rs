@@ -1,9 +1,10 @@
 //! With what istiod would ask: token, client certificate, password.
 
 use crate::check;
-use crate::secret::EXPIRES_ANNOTATION;
+use crate::secret::{EXPIRES_ANNOTATION, ROTATE_ANNOTATION};
 use crate::subject::Subject;
 use jiff::{SignedDuration, Timestamp};
+use meshcore::check::Check;
 use meshcore::credentials::User;
 use meshcore::finding::Finding;
 use meshcore::jwt::{JwtClaims, fingerprint};
@@ -13,6 +14,9 @@ use std::time::{Duration, SystemTime};
 
 /// How far two clocks may differ, as API servers see it.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// For how many hours a token is made where nothing says it, and one without an end is wrong.
+pub const HOURS: i64 = 720;
 
 /// When tokens are judged.
 #[derive(Debug, Clone, Copy)]
@@ -76,9 +80,13 @@ fn of_token(
     when: When,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut find = |check, text: String| {
+    let mut find = |check: Check, text: String| {
         let evidence = json!({"claims": claims, "fingerprint": fingerprint});
-        found.push(subject.finding(check, &text, evidence, subject.make_again(&[])));
+        // The new one lives as long as the old one did, and is not another that never ends.
+        let default = (check.code == check::NO_EXPIRY.code).then_some(HOURS);
+        let ttl = claims.hours().or(default).map(|hours| format!("{hours}h"));
+        let flags: Vec<&str> = ttl.iter().flat_map(|ttl| ["--ttl", ttl]).collect();
+        found.push(subject.finding(check, &text, evidence, subject.make_again(&flags)));
     };
     match claims.expires {
         Some(expires) if expires <= when.at => {
@@ -159,13 +167,10 @@ pub fn expiry_note(subject: Subject<'_>, user: &User) -> Option<Finding> {
             format!("the annotation {EXPIRES_ANNOTATION} says {noted}, and the token never expires")
         }
     };
-    let fix = match claims.expires {
-        Some(expires) => {
-            let right = format!("{EXPIRES_ANNOTATION}={expires}");
-            subject.kubectl(&["annotate"], &[&right, "--overwrite"])
-        }
-        None => subject.kubectl(&["annotate"], &[&format!("{EXPIRES_ANNOTATION}-")]),
-    };
+    // Nobody owns an annotation that is gone. One with the right time would be in the way of the
+    // next token, whose Secret is applied with another time.
+    let notes = [EXPIRES_ANNOTATION, ROTATE_ANNOTATION].map(|note| format!("{note}-"));
+    let fix = subject.change("annotate", &notes.each_ref().map(String::as_str));
     let evidence = json!({"annotation": note, "expires": claims.expires});
     Some(subject.finding(check::EXPIRY_NOTE, &text, evidence, fix))
 }
@@ -280,8 +285,12 @@ mod tests {
         for (note, exp, expected) in [
             ("2026-01-01T12:00:00Z", json!(NOON), None),
             ("2026-01-01T13:00:30+01:00", json!(NOON), None),
-            ("2026-02-01T12:00:00Z", json!(NOON), Some("meshutils/expires=2026-01-01T12:00:00Z")),
-            ("tomorrow", json!(NOON), Some("--overwrite")),
+            (
+                "2026-02-01T12:00:00Z",
+                json!(NOON),
+                Some("meshutils/expires- meshutils/rotate-after-"),
+            ),
+            ("tomorrow", json!(NOON), Some("meshutils/expires-")),
             ("2026-01-01T12:00:00Z", json!(null), Some("meshutils/expires-")),
         ] {
             let secret = remote_secret(&json!({EXPIRES_ANNOTATION: note}));

@@ -25,7 +25,7 @@ pub fn findings(subject: Subject<'_>) -> Vec<Finding> {
             "the annotation {COPY_ANNOTATION} holds a copy of the credentials, as a client-side \
              kubectl apply leaves it"
         );
-        let fix = subject.kubectl(&["annotate"], &[&format!("{COPY_ANNOTATION}-")]);
+        let fix = subject.change("annotate", &[&format!("{COPY_ANNOTATION}-")]);
         found.push(subject.finding(check::COPY, &text, json!({}), fix));
     }
     found
@@ -56,7 +56,7 @@ fn label(subject: Subject<'_>) -> Option<Finding> {
         Some(value) => format!("its label {LABEL} is {value:?}: istiod looks for \"true\""),
         None => format!("it lacks the label {LABEL}, so istiod does not see it"),
     };
-    let fix = subject.kubectl(&["label"], &[&format!("{LABEL}=true"), "--overwrite"]);
+    let fix = subject.change("label", &[&format!("{LABEL}=true"), "--overwrite"]);
     Some(subject.finding(check::LABEL, &text, json!({"label": label}), fix))
 }
 
@@ -73,9 +73,9 @@ fn annotation(subject: Subject<'_>) -> Option<Finding> {
     let fix = match ids.as_slice() {
         [id] => {
             let right = format!("{CLUSTER_ANNOTATION}={id}");
-            subject.kubectl(&["annotate"], &[&right, "--overwrite"])
+            subject.change("annotate", &[&right, "--overwrite"])
         }
-        _ => subject.kubectl(&["annotate"], &[&format!("{CLUSTER_ANNOTATION}-")]),
+        _ => subject.change("annotate", &[&format!("{CLUSTER_ANNOTATION}-")]),
     };
     let evidence = json!({"annotation": named, "keys": ids});
     Some(subject.finding(check::ANNOTATION, &text, evidence, fix))
@@ -144,7 +144,7 @@ mod tests {
                 json!({"namespace": "istio-system"}),
                 &["MESH0402"],
                 "kubectl label secret istio-remote-secret-a -n istio-system \
-                 istio/multiCluster=true --overwrite",
+                 istio/multiCluster=true --overwrite --field-manager meshutils",
             ),
             (
                 json!({"namespace": "istio-system", "labels": {"istio/multiCluster": "yes"}}),

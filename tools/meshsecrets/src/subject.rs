@@ -3,6 +3,7 @@
 use crate::secret::RemoteSecret;
 use meshcore::check::Check;
 use meshcore::finding::Finding;
+use meshcore::owner::{AS_OURS, TAKE_OVER};
 use meshcore::shell::command_line;
 use serde_json::{Value, json};
 
@@ -55,16 +56,19 @@ impl<'a> Subject<'a> {
         Finding { code, severity, object, message, evidence, fix }
     }
 
-    /// A kubectl command line on the Secret.
+    /// A kubectl command line that changes the Secret, as ours.
     #[must_use]
-    pub fn kubectl(&self, verb: &[&str], rest: &[&str]) -> String {
+    pub fn change(&self, verb: &str, rest: &[&str]) -> String {
+        self.kubectl(verb, &[rest, &AS_OURS].concat())
+    }
+
+    fn kubectl(&self, verb: &str, rest: &[&str]) -> String {
         let context = self.context.map(|context| ["--context", context]);
         let namespace = self.secret.namespace.as_deref().map(|namespace| ["-n", namespace]);
         let words = ["kubectl"]
             .into_iter()
             .chain(context.into_iter().flatten())
-            .chain(verb.iter().copied())
-            .chain(["secret", &self.secret.name])
+            .chain([verb, "secret", &self.secret.name])
             .chain(namespace.into_iter().flatten())
             .chain(rest.iter().copied());
         command_line(words)
@@ -74,10 +78,10 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn remove(&self) -> String {
         let Some(id) = self.id.filter(|_| self.secret.ids().count() > 1) else {
-            return self.kubectl(&["delete"], &[]);
+            return self.kubectl("delete", &[]);
         };
         let patch = json!([{"op": "remove", "path": format!("/data/{id}")}]).to_string();
-        self.kubectl(&["patch"], &["--type=json", "-p", &patch])
+        self.change("patch", &["--type=json", "-p", &patch])
     }
 
     /// The command line that puts a new Secret for the cluster into its place, with `flags` for
@@ -90,7 +94,8 @@ impl<'a> Subject<'a> {
             make.extend(["-n", self.system_namespace]);
         }
         make.extend(flags);
-        let mut apply = vec!["kubectl", "apply", "--server-side", "-f", "-"];
+        // Who made the Secret that it takes the place of is not known.
+        let mut apply = [&["kubectl"][..], &TAKE_OVER].concat();
         if let Some(context) = self.context {
             apply.extend(["--context", context]);
         }
@@ -128,13 +133,15 @@ pub(crate) mod tests {
         );
         assert_eq!(finding.evidence, json!({"x": 1, "context": "b c", "cluster": "a"}));
         assert_eq!(
-            subject.kubectl(&["label"], &["a=b"]),
-            "kubectl --context 'b c' label secret istio-remote-secret-a -n istio-system a=b"
+            subject.change("label", &["a=b"]),
+            "kubectl --context 'b c' label secret istio-remote-secret-a -n istio-system a=b \
+             --field-manager meshutils"
         );
         assert_eq!(
             subject.make_again(&["--server", "URL"]),
             "mesh-remote-secret --context CONTEXT --name a --server URL | \
-             kubectl apply --server-side -f - --context 'b c'"
+             kubectl apply --server-side --field-manager meshutils --force-conflicts -f - \
+             --context 'b c'"
         );
     }
 }

@@ -3,15 +3,16 @@
 
 use crate::Judging;
 use crate::bulk::{Destination, Secret};
-use crate::command::then;
+use crate::command::{apply_to_all, then};
+use crate::config_map;
 use crate::member::{Member, Mesh};
 use crate::secrets::{Remake, remake};
 use crate::table;
 use crate::whose::Whose;
 use meshcore::credentials::{AuthProvider, Bytes, Cluster, Exec, Kubeconfig, Named, User};
 use meshcore::finding::Finding;
-use meshcore::jwt;
-use meshcore::shell::command_line;
+use meshcore::jwt::{self, JwtClaims};
+use meshcore::shell::{command_line, refusal};
 use meshsecrets::{
     Origin, Remote, RemoteSecret as Lintable, Subject, When, connection, credentials, place,
     validity,
@@ -137,12 +138,23 @@ fn subject<'a>(secret: &'a Lintable, istio_namespace: &'a str, id: Option<&'a st
 fn moved(finding: Finding, member: &Member, secret: &Secret) -> Finding {
     let (name, wrong) = (&*secret.name, &*secret.namespace);
     let right = member.istio_namespace();
+    if [wrong, right].iter().any(|name| name.contains('\n')) {
+        let fix = refusal("a name in this command has a line break");
+        return Finding { fix, ..finding };
+    }
     let get = member.way.kubectl(["get", "secret", name, "-n", wrong, "-o", "yaml"]);
     // What the API server has added is of the old place.
     let added = ["resourceVersion", "uid", "creationTimestamp"];
     let mut sed = vec!["sed".to_owned()];
     sed.extend(added.iter().flat_map(|field| ["-e".to_owned(), format!("/^  {field}:/d")]));
-    sed.extend(["-e".to_owned(), format!("s/^  namespace: {wrong}$/  namespace: {right}/")]);
+    sed.extend([
+        "-e".to_owned(),
+        format!(
+            "s/^  namespace: {}$/  namespace: {}/",
+            config_map::pattern(wrong),
+            config_map::text(right)
+        ),
+    ]);
     let delete = member.way.kubectl(["delete", "secret", name, "-n", wrong]);
     let put = format!("{get} | {} | {}", command_line(sed), member.way.apply());
     Finding { fix: then([put, delete]), ..finding }
@@ -200,7 +212,16 @@ fn of_entry(
 fn remade(finding: Finding, entry: &Entry<'_>, target: Option<&Member>) -> Finding {
     let makes = finding.fix.starts_with("mesh-remote-secret ");
     let finding = of_member(finding, &entry.readers, entry.secret);
-    let Some(target) = target.filter(|_| makes) else { return finding };
+    if !makes {
+        return finding;
+    }
+    let Some(target) = target else {
+        // Who has that cluster fills it in; the clusters that read it are known.
+        let make = finding.fix.rsplit_once(" | ").map(|(make, _)| make.to_owned());
+        let readers = entry.readers.iter().map(|reader| &reader.way);
+        let fix = make.map(|make| format!("{make} | {}", apply_to_all(readers)));
+        return Finding { fix: fix.unwrap_or_default(), ..finding };
+    };
     let mut flags = Vec::new();
     if finding.code == meshsecrets::check::ACCOUNT_GONE.code {
         flags.push("--create-service-account".to_owned());
@@ -211,12 +232,15 @@ fn remade(finding: Finding, entry: &Entry<'_>, target: Option<&Member>) -> Findi
         flags.extend(["--server", "URL"].map(str::to_owned));
     }
     let claims = entry.remote.as_ref().ok().and_then(|remote| remote.credential.claims());
-    let life = claims.and_then(|claims| claims.expires.zip(claims.issued));
-    let hours = life.map(|(end, begin)| end.duration_since(begin).as_hours().max(1));
-    let make = Remake::of(target).with(flags).for_hours(hours).to(&entry.readers);
+    let remake = Remake::of(target).with(flags).for_hours(claims.and_then(JwtClaims::hours));
+    // Another token without an end would be the same finding again.
+    let is_endless = finding.code == meshsecrets::check::NO_EXPIRY.code;
+    let remake = if is_endless { remake.with_an_end() } else { remake };
+    // A cluster without a control plane is called what its readers call it.
+    let is_named = target.ids.iter().any(|id| id == entry.key) || target.ids.is_empty();
+    let make = if is_named { remake.named(entry.key) } else { remake }.to(&entry.readers);
     // What is made has the cluster's ID for a key, and the name that goes with it.
-    let is_same = target.ids.iter().any(|id| id == entry.key)
-        && *entry.secret.name == meshsecrets::secret::name_of(entry.key);
+    let is_same = is_named && *entry.secret.name == meshsecrets::secret::name_of(entry.key);
     let fix = if is_same {
         make
     } else {

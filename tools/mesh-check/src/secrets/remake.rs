@@ -1,14 +1,16 @@
 //! Commands that make a remote Secret, or take it away.
 
 use crate::bulk::Secret;
-use crate::command::apply_to;
+use crate::command::apply_to_all;
 use crate::member::Member;
+use meshsecrets::credentials;
 use serde_json::json;
 
 /// A command that makes the Secret for a cluster.
 #[derive(Debug, Clone)]
 pub struct Remake<'a> {
     target: &'a Member,
+    name: Option<String>,
     hours: Option<i64>,
     flags: Vec<String>,
 }
@@ -19,17 +21,20 @@ impl<'a> Remake<'a> {
     #[must_use]
     pub fn of(target: &'a Member) -> Self {
         let given = target.given.clone().unwrap_or_default();
+        // Without an ID, mesh-remote-secret would take the UID of a namespace for its name.
+        let name = match &target.ids[..] {
+            [] => Some(target.name().to_owned()),
+            [id] => Some(id.clone()),
+            _ => None,
+        };
         let mut flags = Vec::new();
-        if let [id] = &target.ids[..] {
-            flags.extend(["--name".to_owned(), id.clone()]);
-        }
         if let Some(server) = given.server {
             flags.extend(["--server".to_owned(), server]);
         }
         if target.istio_namespace() != "istio-system" {
             flags.extend(["-n".to_owned(), target.istio_namespace().to_owned()]);
         }
-        Self { target, hours: given.hours, flags }
+        Self { target, name, hours: given.hours, flags }
     }
 
     /// With more flags of mesh-remote-secret.
@@ -37,6 +42,18 @@ impl<'a> Remake<'a> {
     pub fn with<S: Into<String>>(mut self, flags: impl IntoIterator<Item = S>) -> Self {
         self.flags.extend(flags.into_iter().map(Into::into));
         self
+    }
+
+    /// By the name that its readers have for it.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// With a token that ends, whatever the others have.
+    #[must_use]
+    pub fn with_an_end(self) -> Self {
+        Self { hours: self.hours.or(Some(credentials::HOURS)), ..self }
     }
 
     /// With a token that is good for so long.
@@ -55,13 +72,10 @@ impl<'a> Remake<'a> {
     #[must_use]
     pub fn to(&self, readers: &[&Member]) -> String {
         let ttl = self.hours.iter().flat_map(|hours| ["--ttl".to_owned(), format!("{hours}h")]);
-        let flags = self.flags.iter().cloned().chain(ttl);
+        let name = self.name.iter().flat_map(|name| ["--name".to_owned(), name.clone()]);
+        let flags = name.chain(self.flags.iter().cloned()).chain(ttl);
         let make = self.target.way.run("mesh-remote-secret", flags);
-        let apply = match readers {
-            [reader] => reader.way.apply(),
-            _ => apply_to(readers.iter().map(|reader| &reader.way)),
-        };
-        format!("{make} | {apply}")
+        format!("{make} | {}", apply_to_all(readers.iter().map(|reader| &reader.way)))
     }
 }
 
@@ -73,5 +87,5 @@ pub fn remove(member: &Member, secret: &Secret, key: &str) -> String {
         return member.way.kubectl(["delete", "secret", name, "-n", namespace]);
     }
     let patch = json!([{"op": "remove", "path": format!("/data/{key}")}]).to_string();
-    member.way.kubectl(["patch", "secret", name, "-n", namespace, "--type=json", "-p", &patch])
+    member.way.change(["patch", "secret", name, "-n", namespace, "--type=json", "-p", &patch])
 }

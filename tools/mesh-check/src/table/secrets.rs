@@ -303,7 +303,7 @@ pub const EXPIRY_NOTE: Check = Check {
     title: "an expiry that is not the token's",
     meaning: "The annotation meshutils/expires says another time than the token: whatever goes by the \
         annotation renews too late.",
-    remedy: "Correct the annotation.",
+    remedy: "Take the annotation off: the Secret of the next token brings the right one.",
     source: "-",
 };
 

@@ -237,7 +237,7 @@ impl<'a> Pair<'a> {
             let apply =
                 piped(&services::manifest((namespace, name), definition), &from.way.apply());
             let is_new = from.state.namespace(namespace).is_none();
-            let make = is_new.then(|| from.way.kubectl(["create", "namespace", namespace]));
+            let make = is_new.then(|| from.way.change(["create", "namespace", namespace]));
             self.finding(from, &check::UNKNOWN_NAME, &text, then(make.into_iter().chain([apply])))
         });
         Self::link("name", text, is_known && resolves, finding)

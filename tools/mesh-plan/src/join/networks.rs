@@ -4,6 +4,7 @@ use super::Plan;
 use crate::command::{kubectl, on};
 use crate::step::{Stage, Step};
 use crate::wanted::Wanted;
+use meshcore::owner::AS_OURS;
 use meshstate::Resource;
 
 /// The label that names a network.
@@ -40,5 +41,6 @@ pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
 
 /// Takes the label away.
 pub fn unlabel(member: &crate::wanted::Member<'_>, namespace: &str) -> String {
-    kubectl(member, ["label", "namespace", namespace, &format!("{NETWORK}-")])
+    let remove = format!("{NETWORK}-");
+    kubectl(member, ["label", "namespace", namespace, &remove].into_iter().chain(AS_OURS))
 }

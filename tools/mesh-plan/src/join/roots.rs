@@ -4,6 +4,7 @@ use super::Plan;
 use crate::command::{kubectl, pipe, run_output, then};
 use crate::step::{Stage, Step};
 use crate::wanted::{Member, Wanted};
+use meshcore::owner::{APPLY, AS_OURS};
 use meshcore::shell::command_line;
 use meshpki::Certificate;
 use meshstate::Resource;
@@ -91,15 +92,14 @@ fn make(wanted: &Wanted<'_>, member: &Member<'_>) -> Step {
     };
     let init = ["mesh-cacerts", "init", "--root-dir", &wanted.root_dir, "--cluster", &member.id];
     let init = command_line(init.into_iter().chain(namespace_flag(wanted)));
-    let apply = ["apply", "--server-side", "--field-manager", "meshutils", "-f", "-"];
     let command = then([
         unless(
             &["get", "namespace", namespace],
-            kubectl(member, ["create", "namespace", namespace]),
+            kubectl(member, ["create", "namespace", namespace].into_iter().chain(AS_OURS)),
         ),
         unless(
             &["get", "secret", "cacerts", "-n", namespace],
-            pipe([init, kubectl(member, apply)]),
+            pipe([init, kubectl(member, APPLY)]),
         ),
     ]);
     let root_dir = &wanted.root_dir;

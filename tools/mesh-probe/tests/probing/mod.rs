@@ -128,7 +128,8 @@ fn a_cluster_without_one_request_is_an_error() {
     let told = "no pod with app=sleep in sample can be the client: there is none at all";
     assert!(said(&output).contains(told), "{}", said(&output));
     assert!(
-        said(&output).contains("hint: to make one: mesh-sample sleep -n sample | kubectl apply")
+        said(&output)
+            .contains("hint: to make one: mesh-sample sleep -n sample | mesh-apply --context")
     );
     assert!(!said(&output).contains("ran"));
 }

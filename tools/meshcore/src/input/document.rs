@@ -1,9 +1,9 @@
 //! The objects of a source, and how lists of them are taken apart.
 
 use super::field::decode_verbatim;
-use super::{FieldError, TypeMeta, decode};
+use super::{FieldError, TypeMeta, decode, null_as_default};
 use crate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -75,8 +75,15 @@ const MAX_LISTS: usize = 3;
 pub(super) struct List<'a> {
     #[serde(default, borrow)]
     kind: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
+    /// `null` is a list of nothing, as Kubernetes 1.36 writes a `PartialObjectMetadataList`.
+    #[serde(default, borrow, deserialize_with = "some_list")]
     items: Option<Vec<&'a RawValue>>,
+}
+
+fn some_list<'de: 'a, 'a, D: Deserializer<'de>>(
+    field: D,
+) -> std::result::Result<Option<Vec<&'a RawValue>>, D::Error> {
+    null_as_default(field).map(Some)
 }
 
 impl<'a> List<'a> {
