@@ -28,6 +28,7 @@ mod krm;
 mod label_ns;
 mod lbaddr;
 mod manuals;
+mod mesh;
 mod package;
 mod plan;
 mod probe;
@@ -75,6 +76,7 @@ enum Needs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nightly {
     Debian,
+    Mesh,
     Musl,
     NodesAndMusl,
     Packages,
@@ -114,6 +116,7 @@ fn main() {
         lbaddr::TESTS,
         completions::TESTS,
         manuals::TESTS,
+        mesh::TESTS,
         plan::TESTS,
         probe::TESTS,
         readme::TESTS,
@@ -128,7 +131,11 @@ fn main() {
     .concat();
     let is_due =
         |(_, needs, _): &Test| mesh_tests::is_nightly() || !matches!(needs, Needs::Nightly(_));
-    let trials = tests.into_iter().filter(is_due).map(trial).collect();
+    // What nobody asked for lacks nothing.
+    let part = arguments.filter.as_deref().unwrap_or_default();
+    let is_asked_for = |(name, ..): &Test| name.contains(part);
+    let tests = tests.into_iter().filter(is_due).filter(is_asked_for);
+    let trials = tests.map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -182,6 +189,9 @@ impl Nightly {
     fn lacking(self) -> Option<&'static str> {
         match self {
             Self::Debian => package::lacks_debian(),
+            Self::Mesh => {
+                testbed::no_nodes().or_else(traffic::lacks_envoy).or_else(testbed::lacks_whole)
+            }
             Self::Musl => package::lacks_musl(),
             Self::NodesAndMusl => Needs::Nodes.lacking().or_else(package::lacks_musl),
             Self::Packages => package::lacks_debian().or_else(package::lacks_musl),

@@ -7,9 +7,7 @@ pub const MANAGER: &str = "meshutils";
 /// kubectl's flag for it.
 pub const AS_OURS: [&str; 2] = ["--field-manager", MANAGER];
 
-/// kubectl's words that apply what is on standard input as ours.
-pub const APPLY: [&str; 6] = ["apply", "--server-side", AS_OURS[0], AS_OURS[1], "-f", "-"];
-
-/// The same, and takes over what another manager has written.
+/// kubectl's words that apply what is on standard input as ours, and take over what another manager
+/// has written.
 pub const TAKE_OVER: [&str; 7] =
     ["apply", "--server-side", AS_OURS[0], AS_OURS[1], "--force-conflicts", "-f", "-"];

@@ -1,10 +1,10 @@
 //! One root for all clusters.
 
 use super::Plan;
-use crate::command::{kubectl, pipe, run_output, then};
+use crate::command::{kubectl, on, pipe, run_output, then};
 use crate::step::{Stage, Step};
 use crate::wanted::{Member, Wanted};
-use meshcore::owner::{APPLY, AS_OURS};
+use meshcore::owner::AS_OURS;
 use meshcore::shell::command_line;
 use meshpki::Certificate;
 use meshstate::Resource;
@@ -86,7 +86,8 @@ pub fn keys(pem: &str) -> Result<BTreeSet<String>, String> {
     Ok(Certificate::all_from_pem(pem)?.iter().map(Certificate::spki_sha256).collect())
 }
 
-/// A CA for a cluster that has none. It is not replaced when the step is taken again.
+/// A CA for a cluster that has none. It is not replaced when the step is taken again. mesh-apply
+/// leaves no annotation of ours in the cluster, which mesh-cacerts would take for a name.
 fn make(wanted: &Wanted<'_>, member: &Member<'_>) -> Step {
     let namespace = &wanted.namespace;
     let unless = |look: &[&str], line: String| {
@@ -101,7 +102,7 @@ fn make(wanted: &Wanted<'_>, member: &Member<'_>) -> Step {
         ),
         unless(
             &["get", "secret", "cacerts", "-n", namespace],
-            pipe([init, kubectl(member, APPLY)]),
+            pipe([init, on(&[member], ["mesh-apply"])]),
         ),
     ]);
     let root_dir = &wanted.root_dir;

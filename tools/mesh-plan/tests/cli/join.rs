@@ -189,12 +189,8 @@ fn a_cluster_without_istio_gets_all_of_it() {
         ]
     );
     let root = steps[0]["command"].as_str().expect("it has one");
-    assert!(
-        root.contains(
-            "mesh-cacerts init --root-dir root --cluster c2 | kubectl --context ctx-c2 apply"
-        ),
-        "{root}"
-    );
+    let made = "mesh-cacerts init --root-dir root --cluster c2 | mesh-apply --context ctx-c2";
+    assert!(root.contains(made), "{root}");
     let install = steps[2]["command"].as_str().expect("it has one");
     assert!(
         install
