@@ -3,6 +3,8 @@
 use crate::object::NETWORK;
 use crate::{Meta, Selector};
 use meshcore::selector::Labels;
+use meshcore::{is_istiod, service_of};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 mod read;
@@ -10,6 +12,9 @@ mod read;
 pub(crate) use read::{
     gateway, istio_gateway, service_entry, virtual_service, workload_entry, workload_group,
 };
+
+/// Port of an istiod for its clients; gateways have it, too, where machines come in.
+const ISTIOD: u16 = 15012;
 
 /// Istio's `Gateway`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +148,28 @@ pub struct WorkloadGroup {
     pub labels: Arc<Labels>,
     /// `template`: what its entries have.
     pub template: Endpoint,
+}
+
+impl Listener {
+    /// Whether it is there for clients of istiod: machines, and clusters without a control plane.
+    #[must_use]
+    pub fn is_for_istiod(&self) -> bool {
+        self.port == ISTIOD
+    }
+}
+
+impl VirtualService {
+    /// The namespace and name of each istiod's Service that it leads to from a gateway.
+    #[must_use]
+    pub fn istiods(&self) -> BTreeSet<(String, String)> {
+        // Sidecars, the mesh, find istiod without.
+        if !self.gateways.iter().any(|gateway| gateway != "mesh") {
+            return BTreeSet::new();
+        }
+        let hosts = self.destinations.iter().map(|to| &to.host);
+        let services = hosts.filter_map(|host| service_of(host, &self.meta.namespace));
+        services.filter(|(_, name)| is_istiod(name)).collect()
+    }
 }
 
 impl GatewayApiGateway {

@@ -280,7 +280,7 @@ impl<'a> Pair<'a> {
                 return false;
             }
             let Some(host) = finding.evidence["host"].as_str() else { return true };
-            let service = crate::traffic::service_of(host, namespace);
+            let service = meshcore::service_of(host, namespace);
             service.is_none_or(|found| found == (namespace.clone(), name.clone()))
         };
         let knows = |member: &Member| {
@@ -312,8 +312,7 @@ impl<'a> Pair<'a> {
             let host = finding.evidence["host"].as_str().unwrap_or_default();
             finding.code == check::STAYS_LOCAL.code
                 && finding.evidence["cluster"] == json!(self.from.name())
-                && crate::traffic::service_of(host, namespace)
-                    == Some((namespace.clone(), name.clone()))
+                && meshcore::service_of(host, namespace) == Some((namespace.clone(), name.clone()))
         };
         let own = self.from.bulk.asked.as_ref().and_then(|asked| asked.pods);
         let has_own = own.is_some_and(|(_, ready)| ready > 0);
