@@ -27,6 +27,7 @@ mod krm;
 mod label_ns;
 mod lbaddr;
 mod manuals;
+mod mesh;
 mod package;
 mod plan;
 mod probe;
@@ -72,6 +73,7 @@ enum Needs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nightly {
     Debian,
+    Mesh,
     Musl,
     NodesAndMusl,
     Packages,
@@ -110,6 +112,7 @@ fn main() {
         lbaddr::TESTS,
         completions::TESTS,
         manuals::TESTS,
+        mesh::TESTS,
         plan::TESTS,
         probe::TESTS,
         readme::TESTS,
@@ -176,6 +179,9 @@ impl Nightly {
     fn lacking(self) -> Option<&'static str> {
         match self {
             Self::Debian => package::lacks_debian(),
+            Self::Mesh => {
+                testbed::no_nodes().or_else(traffic::lacks_envoy).or_else(testbed::lacks_whole)
+            }
             Self::Musl => package::lacks_musl(),
             Self::NodesAndMusl => Needs::Nodes.lacking().or_else(package::lacks_musl),
             Self::Packages => package::lacks_debian().or_else(package::lacks_musl),

@@ -95,6 +95,12 @@ impl Bed {
         shell.args(["-c", script]).env("KUBECONFIG", self.kubeconfig());
         shell
     }
+
+    /// A shell command line where API servers of whole clusters are reached, as users enter it.
+    pub fn enter(&self, script: &str) -> Command {
+        let dir = self.dir.to_str().expect("a plain path");
+        testbed(&["enter", "-d", dir, "--", "sh", "-euc", script])
+    }
 }
 
 impl Drop for Bed {

@@ -1,6 +1,6 @@
 //! scripts/testbed --whole: clusters in networks of their own, with all that a mesh needs.
 
-use super::{Bed, testbed};
+use super::Bed;
 use crate::clusters::wait_for;
 use mesh_tests::{Ran, root, run};
 use std::process::Command;
@@ -12,10 +12,8 @@ pub fn lacks_whole() -> Option<&'static str> {
     (!built).then_some("Istio's programs: run scripts/testbed-assets --whole")
 }
 
-/// A shell command line where API servers are reached, as users enter it.
 fn enter(bed: &Bed, script: &str) -> Ran {
-    let dir = bed.dir().to_str().expect("a plain path");
-    run(&mut testbed(&["enter", "-d", dir, "--", "sh", "-euc", script]), "")
+    run(&mut bed.enter(script), "")
 }
 
 const HELLOWORLD: &str = "
