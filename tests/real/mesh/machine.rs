@@ -130,6 +130,10 @@ impl Drop for Machine<'_> {
 pub fn joins() {
     let mesh = Mesh::start(&["-n", "2"]);
     mesh.want(&[("cluster1", "network1"), ("cluster2", "network2")], &json!({}));
+    // The check at the end of a plan does not wait for the pods of gateways.
+    let stages = ["roots", "networks", "control-planes", "gateways", "exposure", "secrets"];
+    let _ = mesh.plan(&TWO, &stages.map(|stage| format!("--stage {stage} ")).concat());
+    mesh.rolled_out(&TWO);
     mesh.make(&TWO);
     mesh.sample(&TWO);
     let machine = Machine::start(&mesh);
