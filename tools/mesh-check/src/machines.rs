@@ -10,7 +10,7 @@ use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::RangeKind;
 use meshcore::finding::Finding;
 use meshcore::istiod_revision;
-use meshstate::{ControlPlane, Meta, Resource, VirtualService, WorkloadEntry};
+use meshstate::{ControlPlane, Listener, Meta, Resource, VirtualService, WorkloadEntry};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -68,8 +68,8 @@ fn lets_in(member: &Member) -> bool {
     let leads = |rule: &VirtualService| rule.istiods().iter().any(|to| !is_gone(member, to));
     member.bulk.is_istiod_outside
         // Their routes are not read.
-        || of_api.into_iter().any(|listener| listener.is_for_istiod())
-        || of_istio.into_iter().any(|listener| listener.is_for_istiod())
+        || of_api.into_iter().any(Listener::is_for_istiod)
+        || of_istio.into_iter().any(Listener::is_for_istiod)
             && state.virtual_services.iter().any(leads)
 }
 

@@ -76,13 +76,11 @@ pub fn warnings(evidence: &Evidence, all: &[Listed]) -> Vec<Message> {
     };
     let instead = |of: &Name| {
         let stands_in = if of.is_default() { " --as-default" } else { "" };
-        match next.name.is_default() {
-            true => "mesh-expose istiod lets machines in to the default".to_owned(),
-            false => format!(
-                "mesh-expose istiod --revision {}{stands_in} lets machines in to that",
-                next.name
-            ),
+        if next.name.is_default() {
+            return "mesh-expose istiod lets machines in to the default".to_owned();
         }
+        let next = &next.name;
+        format!("mesh-expose istiod --revision {next}{stands_in} lets machines in to that")
     };
     let routes = evidence.routes.iter().filter_map(|(object, to)| {
         let text = if !planes().any(|one| one.name == *to) {
