@@ -7,6 +7,7 @@
 mod drill;
 mod harness;
 mod load;
+mod machine;
 mod members;
 mod revisions;
 mod topologies;
@@ -25,6 +26,7 @@ pub const TESTS: &[Test] = &[
         Needs::Nightly(Nightly::Mesh),
         topologies::with_one_control_plane,
     ),
+    ("whole_mesh_with_a_machine", Needs::Nightly(Nightly::Mesh), machine::joins),
 ];
 
 const TWO: [&str; 2] = ["cluster1", "cluster2"];

@@ -10,6 +10,8 @@ use std::process::Command;
 pub const TESTS: &[Test] = &[
     ("vm_install_changes_nothing_twice", Needs::Clusters, installs),
     ("vm_install_replaces_names_of_hosts", Needs::Clusters, replaces_names),
+    ("vm_install_leaves_certificates_to_the_agent", Needs::Clusters, leaves_certificates),
+    ("vm_install_removes_certificates_of_a_root_that_is_gone", Needs::Clusters, follows_roots),
     ("vm_install_refuses_a_faulty_folder", Needs::Clusters, refuses),
     ("vm_install_leaves_what_links_lead_to", Needs::Clusters, leaves_links),
     ("vm_install_follows_no_link_of_istios_user", Needs::Nodes, follows_no_link),
@@ -39,11 +41,14 @@ pub fn tree(dir: &Path) -> Tree {
     found
 }
 
+const ROOT: &str = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n";
+const OTHER_ROOT: &str = "-----BEGIN CERTIFICATE-----\nYg==\n-----END CERTIFICATE-----\n";
+
 /// A folder as mesh-vm-env makes it, beside an empty root.
 fn bundle() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     for (name, text) in [
-        ("files/root-cert.pem", "a root\n"),
+        ("files/root-cert.pem", ROOT),
         ("files/cluster.env", "ISTIO_NAMESPACE='default'\n"),
         ("files/istio-token", "a token"),
         ("files/mesh.yaml", "defaultConfig: {}\n"),
@@ -77,7 +82,7 @@ fn installs() {
     assert_eq!(vm_install(&dir, &["files"]).ok(), "");
     let first = tree(&dir.path().join("root"));
     for (path, mode, content) in [
-        ("etc/certs/root-cert.pem", 0o644, "a root\n"),
+        ("etc/certs/root-cert.pem", 0o644, ROOT),
         ("var/lib/istio/envoy/cluster.env", 0o644, "ISTIO_NAMESPACE='default'\n"),
         ("var/run/secrets/tokens/istio-token", 0o600, "a token"),
         ("etc/istio/config/mesh", 0o644, "defaultConfig: {}\n"),
@@ -98,6 +103,72 @@ fn installs() {
     assert_eq!(third.stderr, "vm-install: root/var/run/secrets/tokens/istio-token is new\n");
     let after = tree(&dir.path().join("root"));
     assert_eq!(after["var/run/secrets/tokens/istio-token"], (0o600, "another".to_owned()));
+}
+
+/// Where Istio's agent keeps its certificates: what it writes over what was put there.
+fn agent_writes(dir: &tempfile::TempDir, roots: &str) {
+    for (name, text) in [
+        ("key.pem", "the agent's key\n"),
+        ("cert-chain.pem", "the agent's chain\n"),
+        ("root-cert.pem", roots.trim_end()),
+    ] {
+        write(dir, &format!("root/etc/certs/{name}"), text);
+    }
+}
+
+fn leaves_certificates() {
+    let nothing = "vm-install: all was as it should be\n";
+    // Roots are sorted by the agent, and lack the end of the last line.
+    let dir = bundle();
+    write(&dir, "files/root-cert.pem", &format!("{OTHER_ROOT}{ROOT}"));
+    let _ = vm_install(&dir, &["files"]).ok();
+    agent_writes(&dir, &format!("{ROOT}{OTHER_ROOT}"));
+    let before = tree(&dir.path().join("root"));
+    let ran = vm_install(&dir, &["files"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), nothing));
+    assert_eq!(tree(&dir.path().join("root")), before);
+    assert!(!vm_install(&dir, &["-n", "files"]).ok().contains("root-cert.pem"));
+    // The first certificate of Istio 1.6 is replaced by the agent, too.
+    let dir = bundle();
+    std::fs::remove_file(dir.path().join("files/istio-token")).expect("it is there");
+    write(&dir, "files/key.pem", "a key\n");
+    write(&dir, "files/cert-chain.pem", "a chain\n");
+    let _ = vm_install(&dir, &["files"]).ok();
+    agent_writes(&dir, ROOT);
+    let before = tree(&dir.path().join("root"));
+    assert_eq!(vm_install(&dir, &["files"]).stderr, nothing);
+    assert_eq!(tree(&dir.path().join("root")), before);
+    write(&dir, "files/cert-chain.pem", "another\n");
+    let _ = vm_install(&dir, &["files"]).ok();
+    let after = tree(&dir.path().join("root"));
+    assert_eq!(after["etc/certs/key.pem"], (0o600, "a key\n".to_owned()));
+    assert_eq!(after["etc/certs/cert-chain.pem"].1, "another\n");
+}
+
+fn follows_roots() {
+    let both = format!("{ROOT}{OTHER_ROOT}");
+    for (old, new, goes) in [
+        (ROOT, both.as_str(), false),
+        (&both, OTHER_ROOT, true),
+        (ROOT, OTHER_ROOT, true),
+        (&both, &both, false),
+    ] {
+        let dir = bundle();
+        write(&dir, "files/root-cert.pem", old);
+        let _ = vm_install(&dir, &["files"]).ok();
+        agent_writes(&dir, old);
+        write(&dir, "files/root-cert.pem", new);
+        let steps = vm_install(&dir, &["-n", "files"]).ok();
+        assert_eq!(steps.contains("rm root/etc/certs/key.pem\n"), goes, "{steps}");
+        let ran = vm_install(&dir, &["files"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+        let after = tree(&dir.path().join("root"));
+        for name in ["etc/certs/key.pem", "etc/certs/cert-chain.pem"] {
+            assert_eq!(after.contains_key(name), !goes, "{old} {new}");
+        }
+        let written = if old == new { new.trim_end() } else { new };
+        assert_eq!(after["etc/certs/root-cert.pem"].1, written);
+    }
 }
 
 fn replaces_names() {
@@ -144,6 +215,7 @@ fn refuses() {
         ("files/hosts", "192.0.2.1 istiod\r\n", "files/hosts must have lines"),
         ("files/istio-token", "", "files/istio-token is missing or empty"),
         ("files/cluster.env", "", "files/cluster.env is missing or empty"),
+        ("files/root-cert.pem", "a root\n", "files/root-cert.pem has no certificate"),
         ("files/mesh.yaml", "", "files/mesh.yaml is missing or empty"),
     ] {
         let dir = bundle();
@@ -296,15 +368,18 @@ fn restarts() {
         install
         install --package istio-sidecar.deb
         install --package istio-sidecar.deb
-        echo other >files/istio-token
+        echo "A='1'" >>files/cluster.env
         install --no-restart
         : >fail
         install
         rm fail
         install
         install
+        # Istio reads a new token by itself.
+        echo other >files/istio-token
+        install
         stat -c '%a %U' /var/run/secrets/tokens/istio-token
-        cat log
+        cat /var/run/secrets/tokens/istio-token log
     "#;
     let mut unshare = Command::new("unshare");
     unshare
@@ -316,12 +391,14 @@ fn restarts() {
         run(&mut unshare, "").ok(),
         format!(
             "600 istio-proxy\n\
+             other\n\
              exit 3\n\
              dpkg -i istio-sidecar.deb\n{restart}exit 0\n\
              exit 0\n\
              exit 0\n\
              systemctl enable istio\nexit 1\n\
              {restart}exit 0\n\
+             exit 0\n\
              exit 0\n"
         )
     );

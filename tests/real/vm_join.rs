@@ -1,6 +1,6 @@
 //! scripts/vm-join against API servers.
 
-use crate::clusters::{get, kubectl, shell_command, unique};
+use crate::clusters::{get, kubectl, shell_command, tool, unique};
 use crate::stand_in::StandIn;
 use crate::vm_install::{Tree, tree, write};
 use crate::{Needs, Test};
@@ -12,6 +12,8 @@ pub const TESTS: &[Test] = &[
     ("vm_join_lets_machines_register_themselves", Needs::Clusters, auto_registers),
     ("vm_join_makes_a_ca_where_there_is_none", Needs::Clusters, makes_a_ca),
     ("vm_join_makes_no_ca_when_it_gets_no_answer", Needs::Clusters, no_answer),
+    ("vm_join_sends_nothing_where_istiod_is_not_exposed", Needs::Clusters, wants_istiod),
+    ("vm_join_hands_the_package_on", Needs::Clusters, hands_the_package_on),
     ("vm_join_lets_pods_in", Needs::ClustersAndGcloud, lets_pods_in),
     ("vm_join_shows_its_steps", Needs::Clusters, shows_its_steps),
     ("vm_join_refuses_wrong_usage", Needs::Clusters, refuses_wrong_usage),
@@ -90,6 +92,97 @@ fn joins() {
     let after: (_, Tree) = (versions(), without_token(&tree(dir.path())));
     assert_eq!(after, (before.0, without_token(&before.1)));
     assert!(!format!("{first:?}{second:?}").contains("eyJ"), "a token in {first:?}");
+}
+
+/// A cluster as mesh-capture tells of it, with a way to an istiod or without; the rest is real.
+fn capture(dir: &tempfile::TempDir, istiod: Option<&str>) {
+    let text = run(&mut tool("mesh-capture", &["--context", "cluster1"]), "").ok();
+    let mut capture: Value = serde_json::from_str(&text).expect("one capture");
+    let items = capture["items"].as_array_mut().expect("a list");
+    // Other tests have ways of their own.
+    let is_way = |kind: &Value| kind == "Gateway" || kind == "VirtualService";
+    items.retain(|item| !is_way(&item["kind"]));
+    if let Some(istiod) = istiod {
+        let exposed = run(&mut tool("mesh-expose", &["istiod", "-o", "json"]), "").ok();
+        let host = "istiod.istio-system.svc.cluster.local";
+        let exposed = exposed.replace(host, &format!("{istiod}.istio-system.svc.cluster.local"));
+        let exposed: Value = serde_json::from_str(&exposed).expect("a list");
+        items.extend(exposed["items"].as_array().expect("a list").iter().cloned());
+    }
+    write(dir, "capture.jsonl", &format!("{capture}\n"));
+    write_program(&dir.path().join("bin/mesh-capture"), "#!/bin/sh\ncat capture.jsonl\n");
+}
+
+fn wants_istiod() {
+    let namespace = new_namespace();
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let ports = json!([{"name": "tls-istiod", "port": 15012}]);
+    let gateway = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "east", "namespace": namespace},
+        "spec": {"ports": ports, "externalIPs": ["192.0.2.1"]}});
+    let args = ["--context", "cluster1", "apply", "-f", "-"];
+    let _ = run(&mut kubectl(&args), &gateway.to_string()).ok();
+    let service = format!("--ingress-service east.{namespace}");
+    let join = |istiod: Option<&str>| {
+        capture(&dir, istiod);
+        let mut shell = shell_command();
+        shell.args(["-c", "PATH=$PWD/bin:$PATH exec \"$0\" \"$@\""]);
+        shell.arg(root().join("scripts/vm-join")).current_dir(&dir);
+        shell.env("ROOT", dir.path().join("machine"));
+        shell.args(["--context", "cluster1", "--namespace", &namespace, "--vm-env", &service]);
+        run(shell.args(["--ssh", "sh -c", "shop", "10.128.0.9", "grpc:3550"]), "")
+    };
+    let machine = || dir.path().join("machine").exists();
+    let none = join(None);
+    let command = "mesh-expose istiod | kubectl --context cluster1 apply --server-side \
+                   --field-manager meshutils -f -\n";
+    assert_eq!((none.code, none.stdout.as_str()), (Some(4), command), "{none:?}");
+    assert!(none.stderr.contains("MESH0842") && !machine(), "{none:?}");
+    // Exposing an istiod that is gone once more does not help.
+    let gone = join(Some("istiod-1-20"));
+    assert_eq!((gone.code, gone.stdout.as_str()), (Some(4), ""), "{gone:?}");
+    assert!(gone.stderr.contains("MESH0843") && !machine(), "{gone:?}");
+    let there = join(Some("istiod"));
+    assert_eq!((there.code, there.stdout.as_str()), (Some(0), ""), "{there:?}");
+    assert!(machine() && !there.stderr.contains("exposed"), "{there:?}");
+}
+
+fn hands_the_package_on() {
+    let namespace = new_namespace();
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    write(&dir, "a folder/istio-sidecar.deb", "a package");
+    // The machine's shell: what comes to it, and what it does with that.
+    write_program(
+        &dir.path().join("machine-shell"),
+        "#!/bin/sh\ntee sent.tar | sh -c \"$1\" && printf '%s\\n' \"$1\" >command\n",
+    );
+    let args = |package: &'static str| {
+        ["--namespace", &namespace, "--ingress-ip", "192.0.2.1", "--package", package]
+            .map(str::to_owned)
+    };
+    let join = |package| {
+        let ssh = ["--ssh", "./machine-shell", "shop", "10.128.0.9", "grpc:3550"];
+        let given = args(package);
+        let given = given.iter().map(String::as_str);
+        vm_join(
+            &dir,
+            &["--context", "cluster1"].into_iter().chain(given).chain(ssh).collect::<Vec<_>>(),
+        )
+    };
+    std::fs::create_dir(dir.path().join("machine")).expect("it can be made");
+    let ran = join("a folder/istio-sidecar.deb");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+    // Nobody saw whether that address leads to istiod.
+    assert!(ran.stderr.contains("unless 192.0.2.1 does in another way, run: mesh-expose istiod"));
+    let command = std::fs::read_to_string(dir.path().join("command")).expect("it was run");
+    assert!(command.contains("vm-install\" --package \"$d/istio-sidecar.deb\" \"$d/files\""));
+    let mut list = std::process::Command::new("tar");
+    let sent = run(list.args(["-tf", "sent.tar"]).current_dir(&dir), "").ok();
+    assert!(sent.lines().any(|line| line == "istio-sidecar.deb"), "{sent}");
+    for wrong in ["no-such.deb", "a folder/istio-sidecar.zip", "a$b.deb"] {
+        let ran = join(wrong);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    }
 }
 
 fn auto_registers() {

@@ -9,7 +9,7 @@ pub use secret::{Destination, Entry, Secret};
 use crate::why::{Asked, Question};
 use meshcore::finding::Finding;
 use meshcore::selector::Labels;
-use meshstate::{ClusterState, Owner, Service, ServicePort};
+use meshstate::{ClusterState, Owner, Selector, Service, ServicePort, ServiceType};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub struct Bulk {
     pub regions: BTreeSet<String>,
     /// Whether any Service of type `LoadBalancer` has an address: something gives them out.
     pub has_load_balancers: bool,
+    /// Whether a Service of istiod itself is reached from outside of the cluster.
+    pub is_istiod_outside: bool,
     /// What --why needs to know.
     pub asked: Asked,
     /// Findings about the cluster alone, for which all of it is needed.
@@ -44,7 +46,7 @@ pub struct Definition {
     /// By name.
     pub ports: Vec<ServicePort>,
     /// Which pods it is for.
-    pub selector: Option<meshstate::Selector>,
+    pub selector: Option<Selector>,
     /// Its pods are those of a `StatefulSet`.
     pub is_stateful: bool,
     /// It is another name for a host.
@@ -106,6 +108,7 @@ impl Bulk {
                 .filter_map(|node| node.region().map(str::to_owned))
                 .collect(),
             has_load_balancers: state.services.iter().any(|service| !service.ingress.is_empty()),
+            is_istiod_outside: state.services.iter().any(is_istiod_outside),
             asked: asked.map(|question| Asked::of(state, question)).unwrap_or_default(),
             findings: crate::injection::findings(state),
         };
@@ -113,7 +116,7 @@ impl Bulk {
         state.workloads = Vec::new();
         state.pods = Vec::new();
         state.nodes = Vec::new();
-        state.virtual_services = Vec::new();
+        state.virtual_services.retain(|rule| !rule.istiods().is_empty());
         state.service_entries = Vec::new();
         bulk
     }
@@ -123,6 +126,16 @@ impl Bulk {
     pub fn service(&self, namespace: &str, name: &str) -> Option<&Arc<Definition>> {
         self.services.get(&(Arc::from(namespace), Arc::from(name)))
     }
+}
+
+/// Whether machines find istiod there without a gateway.
+fn is_istiod_outside(service: &Service) -> bool {
+    let selects_istiod =
+        |selector: &Selector| selector.get("app").is_some_and(|app| app == "istiod");
+    let is_outside =
+        matches!(service.service_type, ServiceType::LoadBalancer | ServiceType::NodePort)
+            || !service.external_ips.is_empty();
+    is_outside && service.selector.as_ref().is_some_and(selects_istiod)
 }
 
 /// Labels of pods of `StatefulSet`s, by namespace and each of the labels.
@@ -174,7 +187,7 @@ impl Definition {
             ports,
             selector: service.selector.clone(),
             is_stateful,
-            is_alias: service.service_type == meshstate::ServiceType::ExternalName,
+            is_alias: service.service_type == ServiceType::ExternalName,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::table::{Check, gateways as check};
 use jiff::Timestamp;
 use meshcore::finding::Finding;
 use meshcore::shell::command_line;
-use meshstate::{Resource, ServiceType};
+use meshstate::{ControlPlane, Resource, ServiceType};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,19 +131,42 @@ fn istio_version(member: &Member) -> Vec<String> {
 /// Lets services through a gateway, or the usual one.
 #[must_use]
 pub fn expose(member: &Member, gateway: Option<&Gateway>) -> String {
-    let mut words = ["mesh-expose", "services"].map(str::to_owned).to_vec();
+    let mut words = vec!["services".to_owned()];
     words.extend(istio_version(member));
     let namespace = gateway.map_or(member.istio_namespace(), |gateway| &gateway.namespace);
+    exposing(member, words, namespace, gateway)
+}
+
+/// Lets machines in to a control plane; where it stands in for the one without a revision, also
+/// those that know no other.
+pub fn expose_istiod(member: &Member, plane: &ControlPlane, stands_in: bool) -> String {
+    let mut words = vec!["istiod".to_owned()];
+    if plane.revision != "default" {
+        words.extend(["--revision".to_owned(), plane.revision.clone()]);
+        words.extend(stands_in.then(|| "--as-default".to_owned()));
+    }
+    words.extend(plane.version.map(|version| format!("--istio-version={version}")));
+    exposing(member, words, &plane.meta.namespace, member.bulk.gateways.first())
+}
+
+fn exposing(
+    member: &Member,
+    words: Vec<String>,
+    namespace: &str,
+    gateway: Option<&Gateway>,
+) -> String {
+    let mut line = vec!["mesh-expose".to_owned()];
+    line.extend(words);
     if namespace != "istio-system" {
-        words.extend(["-n".to_owned(), namespace.to_owned()]);
+        line.extend(["-n".to_owned(), namespace.to_owned()]);
     }
     if let Some(gateway) = gateway {
         let label = gateway.selector.get_key_value("istio").or(gateway.selector.iter().next());
         let other = label
             .filter(|(key, value)| (key.as_str(), value.as_str()) != ("istio", "eastwestgateway"));
-        words.extend(other.map(|(key, value)| format!("--gateway-selector={key}={value}")));
+        line.extend(other.map(|(key, value)| format!("--gateway-selector={key}={value}")));
     }
-    format!("{} | {}", command_line(words), member.way.apply())
+    format!("{} | {}", command_line(line), member.way.apply())
 }
 
 fn of_gateway(mesh: &Mesh, member: &Member, gateway: &Gateway, at: Timestamp) -> Vec<Finding> {

@@ -4,6 +4,7 @@ use crate::member::{Member, Mesh};
 use crate::networks::is_placed;
 use crate::table::services as check;
 use meshcore::finding::Finding;
+use meshcore::service_of;
 use meshcore::shell::command_line;
 use meshstate::{DestinationRule, Meta, MtlsMode, PeerAuthentication, TlsMode};
 use serde_json::json;
@@ -23,20 +24,6 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
         }
     }
     found
-}
-
-/// The namespace and name of the service that a host means, written in a namespace.
-#[must_use]
-pub fn service_of(host: &str, namespace: &str) -> Option<(String, String)> {
-    let mut parts = host.split('.');
-    let name = parts.next().filter(|name| !name.is_empty() && !name.contains('*'))?;
-    let namespace = match (parts.next(), parts.next()) {
-        (None, _) => namespace,
-        // Another name than a service's.
-        (Some(_), Some(third)) if third != "svc" => return None,
-        (Some(own), _) => own,
-    };
-    Some((namespace.to_owned(), name.to_owned()))
 }
 
 /// Clusters that have the service that a rule is for; all that share the mesh for `*.local` and
@@ -167,20 +154,4 @@ pub fn set_mode(member: &Member, kind: &str, meta: &Meta, mode: &str) -> String 
     let get = member.way.kubectl(["get", kind, &meta.name, "-n", &meta.namespace, "-o", "yaml"]);
     let edit = command_line(["sed", &format!("s/mode: DISABLE/mode: {mode}/")]);
     format!("{get} | {edit} | {}", member.way.kubectl(["replace", "-f", "-"]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_are_services_where_they_can_be() {
-        let of =
-            |host| service_of(host, "own").map(|(namespace, name)| format!("{namespace}/{name}"));
-        assert_eq!(of("a").as_deref(), Some("own/a"));
-        assert_eq!(of("a.b").as_deref(), Some("b/a"));
-        assert_eq!(of("a.b.svc.cluster.local").as_deref(), Some("b/a"));
-        assert_eq!(of("www.example.com"), None);
-        assert_eq!(of("*.local"), None);
-    }
 }

@@ -1,8 +1,8 @@
 //! Every code of the table: a healthy mesh has no finding, and a mesh that is broken in one way has
 //! that finding and no other.
 
-use super::mesh::broken::{ALONG, Case};
-use super::mesh::{AT, Mesh};
+use super::mesh::broken::{ALONG, Case, expose_istiod, networking};
+use super::mesh::{AT, Mesh, helloworld};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -111,6 +111,86 @@ fn a_fix_is_a_command_or_nothing() {
     for finding in &unserved {
         assert!(!finding["fix"].as_str().expect("text").starts_with("install"), "{finding}");
     }
+}
+
+/// A revision beside, or instead of, the control plane without one.
+fn revision(mesh: &mut Mesh, name: &str) {
+    let mut other = mesh.object("cluster1", "Deployment", "istiod").clone();
+    other["metadata"]["name"] = json!(format!("istiod-{name}"));
+    other["metadata"]["labels"]["istio.io/rev"] = json!(name);
+    mesh.add("cluster1", other);
+}
+
+#[test]
+fn machines_find_istiod_where_a_gateway_leads_to_one_that_is_there() {
+    let istiod = |name: &str| {
+        let mut service = helloworld();
+        service["metadata"] = json!({"name": name, "namespace": "istio-system"});
+        service["spec"]["selector"] = json!({"app": "istiod"});
+        service
+    };
+    let codes_of = |change: &dyn Fn(&mut Mesh)| {
+        let mut mesh = Mesh::healthy();
+        let spec = json!({"address": "10.200.0.9", "serviceAccount": "vm"});
+        mesh.add("cluster1", networking("WorkloadEntry", "sample/vm1", &spec));
+        change(&mut mesh);
+        let found = findings(&mesh, &["--only", "MESH0842,MESH0843"]);
+        let fixes = found.iter().map(|finding| finding["fix"].to_string());
+        (codes(&found).into_iter().collect::<Vec<_>>().join(","), fixes.collect::<String>())
+    };
+    let fix = |words: &str| {
+        format!(
+            "\"mesh-expose istiod {words}--istio-version=1.29.2 | kubectl --context cluster1 apply \
+             --server-side --force-conflicts -f -\""
+        )
+    };
+    assert_eq!(codes_of(&|_| {}), ("MESH0842".to_owned(), fix("")));
+    // A Gateway alone leads nowhere.
+    let no_route = codes_of(&|mesh| {
+        expose_istiod(mesh, "cluster1", "istiod");
+        mesh.remove("cluster1", "VirtualService", "istiod-vs");
+    });
+    assert_eq!(no_route.0, "MESH0842");
+    let exposed = |mesh: &mut Mesh| {
+        mesh.add("cluster1", istiod("istiod"));
+        expose_istiod(mesh, "cluster1", "istiod");
+    };
+    let none = (String::new(), String::new());
+    assert_eq!(codes_of(&exposed), none);
+    // Any cluster of the mesh does; so does a load balancer of istiod's own.
+    let elsewhere = codes_of(&|mesh| {
+        mesh.add("cluster3", istiod("istiod"));
+        expose_istiod(mesh, "cluster3", "istiod");
+    });
+    assert_eq!(elsewhere, none);
+    let balanced = codes_of(&|mesh| {
+        let mut service = istiod("istiod-ilb");
+        service["spec"]["type"] = json!("LoadBalancer");
+        mesh.add("cluster1", service);
+    });
+    assert_eq!(balanced, none);
+    // Who may not read routes has not seen that there is none.
+    let unread = codes_of(&|mesh| {
+        let gap = json!({"resource": "virtualservices.networking.istio.io", "reason": "forbidden"});
+        mesh.header("cluster2")["notRead"] = json!([gap]);
+    });
+    assert_eq!(unread, none);
+    // The revision that machines follow was uninstalled: its route is replaced, or goes.
+    let gone = |of_machines: &str| {
+        codes_of(&|mesh| {
+            expose_istiod(mesh, "cluster1", of_machines);
+            revision(mesh, "1-30");
+            mesh.remove("cluster1", "Deployment", "istiod");
+            mesh.add("cluster1", istiod("istiod-1-30"));
+        })
+    };
+    assert_eq!(gone("istiod"), ("MESH0843".to_owned(), fix("--revision 1-30 --as-default ")));
+    let (code, healed) = gone("istiod-1-28");
+    assert_eq!(code, "MESH0843");
+    let exposed = fix("--revision 1-30 ");
+    assert!(healed.starts_with(exposed.trim_end_matches('"')), "{healed}");
+    let end = "&& kubectl --context cluster1 delete virtualservice istiod-vs -n istio-system\"";
+    assert!(healed.ends_with(end), "{healed}");
 }
 
 /// A finding of --why in a mesh that is broken in one way.

@@ -19,17 +19,35 @@ pub enum Entrance {
     },
 }
 
+/// Whose clients come to which istiod.
+#[derive(Debug, Clone, Copy)]
+pub struct Clients<'a> {
+    /// The revision that they know, which names the objects; none for the one without.
+    pub of: Option<&'a Revision>,
+    /// The revision that serves them. Every istiod's certificate has the name of the one without,
+    /// too (pilot/pkg/bootstrap/server.go, getDNSNames).
+    pub revision: Option<&'a Revision>,
+}
+
+impl<'a> Clients<'a> {
+    /// Those of a revision.
+    #[must_use]
+    pub fn of(revision: Option<&'a Revision>) -> Self {
+        Self { of: revision, revision }
+    }
+}
+
 impl Site {
     /// The Gateway, the `VirtualService` and, with https, the `DestinationRule`.
     #[must_use]
-    pub fn expose_istiod(&self, revision: Option<&Revision>, entrance: &Entrance) -> Vec<Value> {
+    pub fn expose_istiod(&self, clients: Clients<'_>, entrance: &Entrance) -> Vec<Value> {
         match entrance {
-            Entrance::Passthrough => self.pass_through(revision),
-            Entrance::Https { credential, host } => self.terminate(revision, credential, host),
+            Entrance::Passthrough => self.pass_through(clients),
+            Entrance::Https { credential, host } => self.terminate(clients, credential, host),
         }
     }
 
-    fn pass_through(&self, revision: Option<&Revision>) -> Vec<Value> {
+    fn pass_through(&self, Clients { of, revision }: Clients<'_>) -> Vec<Value> {
         let server = |number: u16, name: &str| {
             json!({
                 "port": {"number": number, "name": name, "protocol": "TLS"},
@@ -38,8 +56,8 @@ impl Site {
             })
         };
         let istiod = self.istiod(revision);
-        let sni_hosts = match revision {
-            Some(_) => json!([self.istiod_short(revision), istiod]),
+        let sni_hosts = match of {
+            Some(_) => json!([self.istiod_short(of), istiod]),
             None => json!(["*"]),
         };
         let route = |port: u16, target: u16| {
@@ -58,13 +76,13 @@ impl Site {
         });
         vec![
             self.gateway(gateway, servers),
-            self.object("VirtualService", &named("istiod-vs", revision), virtual_service),
+            self.object("VirtualService", &named("istiod-vs", of), virtual_service),
         ]
     }
 
     fn terminate(
         &self,
-        revision: Option<&Revision>,
+        Clients { of, revision }: Clients<'_>,
         credential: &DnsName,
         host: &DnsName,
     ) -> Vec<Value> {
@@ -83,7 +101,7 @@ impl Site {
             })
         };
         // Each revision has a host of its own, so it has a Gateway of its own.
-        let gateway = named("istiod-gateway", revision);
+        let gateway = named("istiod-gateway", of);
         let servers = json!([server(15012, "https-istiod"), server(15017, "https-istiodwebhook")]);
         let virtual_service = json!({
             "hosts": [host.as_str()],
@@ -104,8 +122,8 @@ impl Site {
         });
         vec![
             self.gateway(&gateway, servers),
-            self.object("VirtualService", &named("istiod-vs", revision), virtual_service),
-            self.object("DestinationRule", &named("istiod-dr", revision), destination_rule),
+            self.object("VirtualService", &named("istiod-vs", of), virtual_service),
+            self.object("DestinationRule", &named("istiod-dr", of), destination_rule),
         ]
     }
 
@@ -194,13 +212,17 @@ mod tests {
                 ],
             },
         });
-        assert_eq!(site().expose_istiod(None, &Entrance::Passthrough), [gateway, virtual_service]);
+        assert_eq!(
+            site().expose_istiod(Clients::of(None), &Entrance::Passthrough),
+            [gateway, virtual_service]
+        );
     }
 
     #[test]
     fn as_expose_istiod_rev_yaml_tmpl() {
         let revision = "asm-11910-9".parse().unwrap();
-        let objects = elsewhere().expose_istiod(Some(&revision), &Entrance::Passthrough);
+        let objects =
+            elsewhere().expose_istiod(Clients::of(Some(&revision)), &Entrance::Passthrough);
         let whole = "istiod-asm-11910-9.mesh.svc.k8s.example";
         let sni_hosts = ["istiod-asm-11910-9.mesh.svc", whole];
         let expected = json!({
@@ -227,7 +249,10 @@ mod tests {
             },
         });
         assert_eq!(objects.len(), 2);
-        assert_eq!(objects[0], elsewhere().expose_istiod(None, &Entrance::Passthrough)[0]);
+        assert_eq!(
+            objects[0],
+            elsewhere().expose_istiod(Clients::of(None), &Entrance::Passthrough)[0]
+        );
         assert_eq!(objects[1], expected);
     }
 
@@ -297,7 +322,7 @@ mod tests {
             },
         });
         assert_eq!(
-            site().expose_istiod(None, &https()),
+            site().expose_istiod(Clients::of(None), &https()),
             [gateway, virtual_service, destination_rule]
         );
     }
@@ -305,7 +330,7 @@ mod tests {
     #[test]
     fn with_https_no_object_of_a_revision_is_shared() {
         let revision = "r".parse().unwrap();
-        let objects = site().expose_istiod(Some(&revision), &https());
+        let objects = site().expose_istiod(Clients::of(Some(&revision)), &https());
         let names: Vec<&Value> = objects.iter().map(|object| &object["metadata"]["name"]).collect();
         assert_eq!(names, ["istiod-gateway-r", "istiod-vs-r", "istiod-dr-r"]);
         assert_eq!(objects[1]["spec"]["gateways"], json!(["istiod-gateway-r"]));

@@ -12,7 +12,7 @@ mod services;
 mod site;
 mod version;
 
-pub use istiod::Entrance;
+pub use istiod::{Clients, Entrance};
 pub use names::{ClusterDomain, DnsName, Host, Revision, Selector};
 pub use site::Site;
 pub use version::{api_version, checks_servers};
@@ -52,6 +52,10 @@ pub struct Args {
     /// Revision of the istiod to expose, as asm-11910-9
     #[arg(long)]
     revision: Option<Revision>,
+    /// Lead clients of the istiod without a revision there, too: replaces its route, before that
+    /// istiod goes or after
+    #[arg(long, requires = "revision")]
+    as_default: bool,
     /// Let the gateway end the TLS of istiod's clients, with a certificate of its own
     #[arg(long)]
     https: bool,
@@ -129,7 +133,7 @@ impl Args {
             Some(What::Istiod) => {
                 let entrance = self.entrance()?;
                 let is_checked = entrance != Entrance::Passthrough && checks_servers(site.version);
-                let objects = site.expose_istiod(self.revision.as_ref(), &entrance);
+                let objects = site.expose_istiod(self.clients(), &entrance);
                 Ok((objects, is_checked.then(unknown_ca)))
             }
             None => Err(Error::usage("<WHAT> is missing; say what to expose: services or istiod")
@@ -143,9 +147,19 @@ impl Args {
             return Err(Error::usage("--https and --credential-name are for istiod")
                 .hint("services are exposed with the mutual TLS of their proxies"));
         }
+        if self.as_default {
+            return Err(Error::usage("--as-default is for istiod")
+                .hint("services of all revisions are exposed alike"));
+        }
         let of_namespaces =
             self.expose_namespace.iter().map(|n| self.cluster_domain.services_of(n));
         Ok(self.host.iter().cloned().chain(of_namespaces).collect())
+    }
+
+    /// Who is led to which istiod; revision `default` is none, as for istioctl.
+    fn clients(&self) -> Clients<'_> {
+        let revision = self.revision.as_ref().filter(|revision| !revision.is_default());
+        Clients { of: revision.filter(|_| !self.as_default), revision }
     }
 
     /// How clients come to istiod.

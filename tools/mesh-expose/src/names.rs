@@ -99,6 +99,13 @@ impl FromStr for ClusterDomain {
     }
 }
 
+impl Revision {
+    /// Whether it is that of an installation without one.
+    pub(crate) fn is_default(&self) -> bool {
+        self.0.as_str() == "default"
+    }
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

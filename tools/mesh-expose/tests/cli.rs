@@ -118,6 +118,32 @@ fn a_revision_is_routed_to_by_its_names() {
     );
 }
 
+/// Where machines that know no revision are led, and by which object.
+fn route_of(args: &[&str]) -> (Value, Value, Value) {
+    let list = json_of(args);
+    let rule = &list["items"][1];
+    let route = &rule["spec"]["tls"][0];
+    let host = route["route"][0]["destination"]["host"].clone();
+    (rule["metadata"]["name"].clone(), route["match"][0]["sniHosts"].clone(), host)
+}
+
+#[test]
+fn a_revision_takes_the_route_of_the_one_without_over() {
+    let (name, hosts, host) = route_of(&["istiod"]);
+    let (new_name, new_hosts, new_host) =
+        route_of(&["istiod", "--revision", "1-30", "--as-default"]);
+    // The same object, so that applying it leaves no second route beside the dead one.
+    assert_eq!((name, hosts), (new_name, new_hosts));
+    assert_eq!(host, "istiod.istio-system.svc.cluster.local");
+    assert_eq!(new_host, "istiod-1-30.istio-system.svc.cluster.local");
+    let https = json_of(&[&HTTPS[..], &["--revision", "1-30", "--as-default"]].concat());
+    let names = [0, 1, 2].map(|item| https["items"][item]["metadata"]["name"].clone());
+    assert_eq!(names, ["istiod-gateway", "istiod-vs", "istiod-dr"]);
+    assert_eq!(https["items"][2]["spec"]["host"], "istiod-1-30.istio-system.svc.cluster.local");
+    // The revision that is none has no Service istiod-default.
+    assert_eq!(stdout(&["istiod", "--revision", "default"]), stdout(&["istiod"]));
+}
+
 #[test]
 fn the_selector_stays_a_string() {
     let yaml = stdout(&["services", "--gateway-selector", "on=1"]);
@@ -161,6 +187,8 @@ fn wrong_usage_names_the_flag_and_prints_nothing() {
         (vec!["services", "--https"], "--https and --credential-name are for istiod"),
         (vec!["services", "--credential-name", "a"], "are for istiod"),
         (vec!["istiod", "--revision", "1.19"], "'--revision <REVISION>': may have lower-case"),
+        (vec!["istiod", "--as-default"], "--revision <REVISION>"),
+        (vec!["services", "--revision", "r", "--as-default"], "--as-default is for istiod"),
         (vec!["istiod", "--expose-namespace", "a"], "--expose-namespace is for services"),
         (vec!["istiod", "--host", "a.b"], "--credential-name and --host need --https"),
         (vec!["istiod", "--credential-name", "a"], "need --https"),

@@ -2,7 +2,7 @@
 
 use crate::{Channel, Injector, Name};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found, each under its object, as `Deployment istio-system/istiod`. So an object that
 /// stands in the input twice counts once.
@@ -18,6 +18,8 @@ pub struct Evidence {
     pub managed: BTreeMap<String, Managed>,
     /// Configuration of revisions. It is there before a control plane, and stays after it.
     pub config_maps: BTreeMap<String, Name>,
+    /// `VirtualService`s behind gateways, and the revision that each leads to.
+    pub routes: BTreeSet<(String, Name)>,
 }
 
 /// Pods of istiod, of one revision.

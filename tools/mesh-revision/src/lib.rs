@@ -13,6 +13,7 @@ mod injector;
 mod listed;
 mod name;
 mod read;
+mod route;
 
 pub use channel::Channel;
 pub use choice::{Choice, only_name};
@@ -35,8 +36,9 @@ Examples:
 /// Tell which control-plane revisions, tags and channels serve a cluster
 ///
 /// Reads what `kubectl get` prints of the deployments, pods, mutatingwebhookconfigurations,
-/// configmaps and, where Google runs the control plane, controlplanerevisions of one cluster;
-/// other kinds are passed over. The selectors of the webhooks decide which label leads where;
+/// configmaps and, where Google runs the control plane, controlplanerevisions of one cluster; of
+/// its virtualservices, whether they lead machines to a revision that goes; other kinds are passed
+/// over. The selectors of the webhooks decide which label leads where;
 /// without any in the input, it is as Istio installs them. Exits with 1 when there is nothing to
 /// tell and, with `-o name`, when the answer is not unique.
 #[derive(Debug, Parser)]
@@ -62,7 +64,8 @@ enum Format {
 pub fn run(args: Args, console: &Console) -> Result<Outcome> {
     let evidence = read(&args.input.read()?)?;
     let all = evidence.list();
-    for warning in warnings(&evidence, &all) {
+    let told = warnings(&evidence, &all).into_iter().chain(route::warnings(&evidence, &all));
+    for warning in told {
         console.warn(&warning);
     }
     let listed = args.choice.of(&all);

@@ -69,6 +69,7 @@ impl Evidence {
             "MutatingWebhookConfiguration" => self.add_injector(document),
             "ControlPlaneRevision" => self.add_managed(document),
             "ConfigMap" => self.add_config_map(document),
+            "VirtualService" => self.add_route(document),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Which Istio a cluster runs.
+//! Which Istio a cluster runs, and what its Services are called.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,6 +57,37 @@ fn parse(text: &str) -> Option<IstioVersion> {
     })
 }
 
+/// The namespace and name of the Service that a host means, written in a namespace.
+#[must_use]
+pub fn service_of(host: &str, namespace: &str) -> Option<(String, String)> {
+    let mut parts = host.split('.');
+    let name = parts.next().filter(|name| !name.is_empty() && !name.contains('*'))?;
+    let namespace = match (parts.next(), parts.next()) {
+        (None, _) => namespace,
+        // Another name than a service's.
+        (Some(_), Some(third)) if third != "svc" => return None,
+        (Some(own), _) => own,
+    };
+    Some((namespace.to_owned(), name.to_owned()))
+}
+
+/// Whether a Service of this name is an istiod's: of a revision, a tag, or another cluster.
+#[must_use]
+pub fn is_istiod(service: &str) -> bool {
+    service == "istiod" || service.starts_with("istiod-")
+}
+
+/// The revision whose istiod has a Service of this name.
+#[must_use]
+pub fn istiod_revision(service: &str) -> Option<&str> {
+    match service {
+        "istiod" => Some("default"),
+        // That of another cluster.
+        "istiod-remote" => None,
+        _ => service.strip_prefix("istiod-").filter(|name| !name.starts_with("revision-tag-")),
+    }
+}
+
 fn is_suffix(text: &str) -> bool {
     let is_inner = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
     !text.is_empty() && text.bytes().all(is_inner)
@@ -72,6 +103,31 @@ fn number(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn hosts_are_services_where_they_can_be() {
+        let of =
+            |host| service_of(host, "own").map(|(namespace, name)| format!("{namespace}/{name}"));
+        assert_eq!(of("a").as_deref(), Some("own/a"));
+        assert_eq!(of("a.b").as_deref(), Some("b/a"));
+        assert_eq!(of("a.b.svc.cluster.local").as_deref(), Some("b/a"));
+        assert_eq!(of("www.example.com"), None);
+        assert_eq!(of("*.local"), None);
+    }
+
+    #[test]
+    fn services_of_istiod_are_known_by_name() {
+        for (service, is, revision) in [
+            ("istiod", true, Some("default")),
+            ("istiod-1-30", true, Some("1-30")),
+            ("istiod-remote", true, None),
+            ("istiod-revision-tag-prod", true, None),
+            ("istiodx", false, None),
+            ("istio-pilot", false, None),
+        ] {
+            assert_eq!((is_istiod(service), istiod_revision(service)), (is, revision), "{service}");
+        }
+    }
 
     #[test]
     fn istio_and_asm_versions_are_read() {

@@ -40,7 +40,7 @@ pub use address::Address;
 pub use clean::without_credentials;
 pub use console::{Console, LogFormat, Message, Messages, is_treacherous, visible};
 pub use error::{Error, Exit, Result};
-pub use istio::IstioVersion;
+pub use istio::{IstioVersion, is_istiod, istiod_revision, service_of};
 pub use name::{
     ApiVersion, DnsLabel, Kind, Network, ObjectName, is_api_word, is_qualified_name, is_secret_key,
     literal_name, object_name, object_namespace, optional_literal_name, optional_without_nul,

@@ -5,6 +5,8 @@ use crate::{Meta, Selector};
 use meshcore::Result;
 use meshcore::input::Document;
 use meshcore::selector::Labels;
+use meshcore::{is_istiod, service_of};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 mod read;
@@ -16,6 +18,9 @@ pub(crate) use read::{
     egress_scope, gateway, istio_gateway, service_entry, virtual_service, workload_entry,
     workload_group,
 };
+
+/// Port of an istiod for its clients; gateways have it, too, where machines come in.
+const ISTIOD: u16 = 15012;
 
 /// Istio's `Gateway`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +185,28 @@ impl WorkloadEntry {
         let mode = self.endpoint.labels.get(TLS_MODE).map(String::as_str);
         mode.or(self.meta.label(TLS_MODE))
             .map_or(self.endpoint.service_account.is_some(), |mode| mode == "istio")
+    }
+}
+
+impl Listener {
+    /// Whether it is there for clients of istiod: machines, and clusters without a control plane.
+    #[must_use]
+    pub fn is_for_istiod(&self) -> bool {
+        self.port == ISTIOD
+    }
+}
+
+impl VirtualService {
+    /// The namespace and name of each istiod's Service that it leads to from a gateway.
+    #[must_use]
+    pub fn istiods(&self) -> BTreeSet<(String, String)> {
+        // Sidecars, the mesh, find istiod without.
+        if !self.gateways.iter().any(|gateway| gateway != "mesh") {
+            return BTreeSet::new();
+        }
+        let hosts = self.destinations.iter().map(|to| &to.host);
+        let services = hosts.filter_map(|host| service_of(host, &self.meta.namespace));
+        services.filter(|(_, name)| is_istiod(name)).collect()
     }
 }
 

@@ -333,17 +333,42 @@ fn rule(policy: &Value) -> Value {
     })
 }
 
-pub const MACHINES: &[Case] = &[("MESH0841", |mesh| {
-    mesh.add(
-        "cluster1",
-        json!({
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "WorkloadEntry",
-            "metadata": {"name": "vm1", "namespace": "sample"},
-            "spec": {"address": "192.168.0.9", "labels": {"app": "vm"}},
-        }),
-    );
-})];
+pub const MACHINES: &[Case] = &[
+    ("MESH0841", |mesh| {
+        let spec = json!({"address": "192.168.0.9", "labels": {"app": "vm"}});
+        mesh.add("cluster1", networking("WorkloadEntry", "sample/vm1", &spec));
+    }),
+    ("MESH0842", |mesh| {
+        mesh.add("cluster1", networking("WorkloadGroup", "sample/vm", &json!({"template": {}})));
+    }),
+    ("MESH0843", |mesh| expose_istiod(mesh, "cluster1", "istiod-1-28")),
+];
+
+pub fn networking(kind: &str, object: &str, spec: &Value) -> Value {
+    let (namespace, name) = object.split_once('/').expect("a namespace and a name");
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    })
+}
+
+/// What mesh-expose makes for an istiod with a Service of this name.
+pub fn expose_istiod(mesh: &mut Mesh, cluster: &str, service: &str) {
+    let servers = json!([{
+        "port": {"number": 15012, "name": "tls-istiod", "protocol": "TLS"},
+        "tls": {"mode": "PASSTHROUGH"},
+        "hosts": ["*"],
+    }]);
+    let gateway = json!({"selector": {"istio": "eastwestgateway"}, "servers": servers});
+    let host = format!("{service}.istio-system.svc.cluster.local");
+    let rule = json!({"hosts": ["*"], "gateways": ["istiod-gateway"], "tls": [{
+        "route": [{"destination": {"host": host, "port": {"number": 15012}}}],
+    }]});
+    mesh.add(cluster, networking("Gateway", "istio-system/istiod-gateway", &gateway));
+    mesh.add(cluster, networking("VirtualService", "istio-system/istiod-vs", &rule));
+}
 
 /// What cannot be broken without something else: a code, and what comes along with it.
 pub const ALONG: &[(&str, &str)] = &[

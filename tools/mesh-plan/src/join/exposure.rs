@@ -6,11 +6,9 @@ use crate::command::{on, pipe};
 use crate::file::Exposure;
 use crate::step::{Stage, Step};
 use crate::wanted::{Member, Wanted};
+use meshcore::istiod_revision;
 use meshcore::shell::command_line;
 use meshstate::{ClusterState, IstioGateway, Listener, Resource};
-
-/// Port of istiod's clients.
-const XDS: u16 = 15012;
 
 /// Services are exposed where there is a gateway; istiod where the file says so.
 pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
@@ -37,8 +35,11 @@ fn expose(wanted: &Wanted<'_>, member: &Member<'_>, what: Exposure, plan: &mut P
         Exposure::Istiod => ("istiod", "no Gateway has istiod's port 15012"),
     };
     let why = match known {
-        Ok(state) if exposed(state, what).is_some() => return,
-        Ok(_) => missing.to_owned(),
+        Ok(state) if exposed(state, what).is_none() => missing.to_owned(),
+        Ok(state) if what == Exposure::Istiod && !leads_on(state, member) => {
+            "no VirtualService leads from istiod's port 15012 to it".to_owned()
+        }
+        Ok(_) => return,
         // An installed Istio has the kind; without it nothing is exposed.
         Err(reason) => format!("whether they are is not known: {reason}"),
     };
@@ -49,11 +50,21 @@ fn expose(wanted: &Wanted<'_>, member: &Member<'_>, what: Exposure, plan: &mut P
     plan.steps.push(Step::on(member, Stage::Exposure, text, why, command).undone_by(undo));
 }
 
+/// Whether a route behind a gateway ends at the member's istiod.
+fn leads_on(state: &ClusterState, member: &Member<'_>) -> bool {
+    let is_its = |(namespace, name): &(String, String)| match member.revision.as_deref() {
+        Some(revision) if revision != "default" => istiod_revision(name) == Some(revision),
+        _ => !state.knows(Resource::Services) || state.service(namespace, name).is_some(),
+    };
+    !state.knows(Resource::VirtualServices)
+        || state.virtual_services.iter().any(|rule| rule.istiods().iter().any(is_its))
+}
+
 /// The first of Istio's gateways that gives access.
 pub fn exposed(state: &ClusterState, what: Exposure) -> Option<&IstioGateway> {
     let is_open = |server: &Listener| match what {
         Exposure::Services => server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH"),
-        Exposure::Istiod => server.port == XDS,
+        Exposure::Istiod => server.is_for_istiod(),
     };
     state.istio_gateways.iter().find(|gateway| gateway.servers.iter().any(is_open))
 }

@@ -99,6 +99,33 @@ fn services_are_exposed() {
     assert_eq!(only_of(&steps)["command"], command);
 }
 
+/// A Gateway lets nobody in to istiod without a route behind it that ends at one that is there.
+#[test]
+fn istiod_is_exposed_where_a_route_leads_to_it() {
+    let object = |kind: &str, name: &str, spec: Value| {
+        let group = if kind == "Service" { "v1" } else { "networking.istio.io/v1" };
+        json!({"apiVersion": group, "kind": kind,
+            "metadata": {"name": name, "namespace": "istio-system"}, "spec": spec})
+    };
+    let port = json!({"number": 15012, "name": "tls-istiod", "protocol": "TLS"});
+    let servers = json!([{"hosts": ["*"], "port": port, "tls": {"mode": "PASSTHROUGH"}}]);
+    let gateway = object("Gateway", "istiod-gateway", json!({"servers": servers}));
+    let open = healthy(1).and(1, gateway).and(1, object("Service", "istiod", json!({})));
+    let steps = |mesh: &Mesh| {
+        steps_with(mesh, &format!("{}expose: [istiod]\n", file(1)), &["--stage", "exposure"])
+    };
+    let missing = steps(&open);
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!(missing[0]["why"], "no VirtualService leads from istiod's port 15012 to it");
+    let leads_to = |host: &str| {
+        let spec = json!({"gateways": ["istiod-gateway"],
+            "tls": [{"route": [{"destination": {"host": host}}]}]});
+        open.clone().and(1, object("VirtualService", "istiod-vs", spec))
+    };
+    assert_eq!(steps(&leads_to("istiod-1-28.istio-system.svc.cluster.local")).len(), 1);
+    assert!(steps(&leads_to("istiod.istio-system.svc.cluster.local")).is_empty());
+}
+
 #[test]
 fn credentials_are_given_to_all_that_lack_them() {
     let name = "istio-remote-secret-c1";
