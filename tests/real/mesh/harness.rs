@@ -83,19 +83,15 @@ impl Mesh {
 
     /// Takes the steps that mesh-plan tells for the mesh that is wanted; `flags` choose some.
     pub fn plan(&self, contexts: &[&str], flags: &str) -> String {
-        let captured = self.capture(contexts);
-        self.sh_output(&format!("{captured} | mesh-plan mesh.yaml -o sh {flags}"))
+        let captured = self::flags(contexts);
+        self.sh_output(&format!("mesh-capture {captured} | mesh-plan mesh.yaml -o sh {flags}"))
     }
 
     /// The clusters become the mesh that is wanted, and nothing is missing any more.
     pub fn make(&self, contexts: &[&str]) {
         let _ = self.plan(contexts, "");
-        let left = self.shell(&format!("{} | mesh-plan mesh.yaml", self.capture(contexts)));
+        let left = self.shell(&format!("mesh-capture {} | mesh-plan mesh.yaml", flags(contexts)));
         assert_eq!((left.code, &*left.stdout), (Some(0), "nothing to do\n"), "{left:?}");
-    }
-
-    fn capture(&self, contexts: &[&str]) -> String {
-        format!("mesh-capture {}", flags(contexts))
     }
 
     /// `HelloWorld` in each cluster, in the version of its number, and a client. A pod goes on
@@ -160,5 +156,5 @@ const GOING: &str =
     "{{range .items}}{{if .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}";
 
 pub fn flags(contexts: &[&str]) -> String {
-    contexts.iter().map(|context| format!("--context {context} ")).collect()
+    contexts.iter().flat_map(|context| ["--context ", context, " "]).collect()
 }

@@ -83,7 +83,8 @@ impl Probe {
             self.records().into_iter().partition(|record| {
                 record["error"].as_str().is_some_and(|error| UNSENT.contains(&error))
             });
-        let text: String = sent.iter().map(|record| format!("{record}\n")).collect();
+        let text: String =
+            sent.iter().flat_map(|record| [record.to_string(), "\n".into()]).collect();
         mesh.judge(&text, versions, unsent.len())
     }
 }
