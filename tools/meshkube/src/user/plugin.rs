@@ -192,7 +192,7 @@ mod tests {
             (vec![b"a\r\nb"], "login: a\nlogin: b\n"),
             (
                 vec![b"\x1b]52;c;AAAA\x07\xe2", b"\x80\xaex\n"],
-                concat!("login: \\u{1b}]52;c;AAAA\\u{7}\\u{202e}x\n"),
+                "login: \\u{1b}]52;c;AAAA\\u{7}\\u{202e}x\n",
             ),
             (vec![b"\xff\n\xe2"], "login: \u{fffd}\nlogin: \u{fffd}\n"),
         ] {
