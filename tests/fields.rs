@@ -138,6 +138,8 @@ pub const KINDS: &[Kind] = &[
     kind("workloadentries", Resource::WorkloadEntries),
     kind("workloadgroups", Resource::WorkloadGroups),
     kind("peerauthentications", Resource::PeerAuthentications),
+    kind("authorizationpolicies", Resource::AuthorizationPolicies),
+    kind("sidecars", Resource::Sidecars),
     Kind { more: INFRASTRUCTURE, ..kind("gateways", Resource::Gateways) },
 ];
 

@@ -58,6 +58,8 @@ const USES: &[Use] = &[
         spared: &[
             "get configmaps",
             "list peerauthentications",
+            "list authorizationpolicies",
+            "list sidecars",
             "list gateways.gateway.networking.k8s.io",
             "list controlplanerevisions",
         ],
