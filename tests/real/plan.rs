@@ -1,6 +1,5 @@
 //! mesh-plan's scripts against API servers: they make a mesh, and take it apart.
 
-use crate::clusters::wait_for;
 use crate::testbed::Bed;
 use crate::{Needs, Test};
 use mesh_tests::{Ran, run};
@@ -82,24 +81,30 @@ impl Clusters {
         keys.flat_map(|data| data.keys().cloned()).collect()
     }
 
-    /// What a cloud's controller does when the gateway's Service is made.
-    fn balance(&self, context: &str) {
-        wait_for("the gateway's Service", || {
-            let script = format!(
-                "kubectl --context {context} -n istio-system patch service istio-eastwestgateway \
-                   --subresource=status --type=merge \
-                   -p '{{\"status\": {{\"loadBalancer\": {{\"ingress\": [{{\"ip\": \"192.0.2.1\"}}]}}}}}}'"
-            );
-            (self.shell(&script).code == Some(0)).then_some(())
-        });
+    /// What a cloud's controller and nodes do for a gateway: it gets an address, and its pods run.
+    fn attend(&self, context: &str) {
+        let script = format!(
+            "k='kubectl --context {context} -n istio-system'
+             status='--subresource=status --type=merge -p'
+             $k patch service istio-eastwestgateway $status \\
+               '{{\"status\": {{\"loadBalancer\": {{\"ingress\": [{{\"ip\": \"192.0.2.1\"}}]}}}}}}'
+             for pod in $($k get pods -l istio=eastwestgateway -o name); do
+               $k patch $pod $status '{{\"status\": {{\"phase\": \"Running\", \"conditions\":
+                 [{{\"type\": \"Ready\", \"status\": \"True\"}}]}}}}'
+             done"
+        );
+        // There may be nothing of it yet.
+        let _ = self.shell(&script);
     }
 
-    /// Runs a script, while the gateways that it makes get addresses.
+    /// Runs a script, while the gateways that it makes get addresses and pods.
     fn run_with_cloud(&self, script: &str, contexts: &[&str]) -> Ran {
         let mut command = self.command(script);
         let running = std::thread::spawn(move || run(&mut command, ""));
-        for context in contexts {
-            self.balance(context);
+        while !running.is_finished() {
+            for context in contexts {
+                self.attend(context);
+            }
         }
         running.join().expect("it ran")
     }
