@@ -59,7 +59,6 @@ const USES: &[Use] = &[
             "get configmaps",
             "list peerauthentications",
             "list authorizationpolicies",
-            "list sidecars",
             "list gateways.gateway.networking.k8s.io",
             "list controlplanerevisions",
         ],

@@ -283,7 +283,7 @@ fn leaves_links() {
     std::fs::create_dir_all(dir.path().join("root/etc/certs")).expect("it can be made");
     pipe("root/etc/certs/root-cert.pem");
     assert_eq!(vm_install(&dir, &["files"]).ok(), "");
-    assert_eq!(tree(dir.path())["root/etc/certs/root-cert.pem"].1, "a root\n");
+    assert_eq!(tree(dir.path())["root/etc/certs/root-cert.pem"].1, ROOT);
     std::fs::remove_file(dir.path().join("root/etc/hosts")).expect("it is there");
     pipe("root/etc/hosts");
     assert_eq!(vm_install(&dir, &["files"]).code, Some(3));
@@ -317,7 +317,7 @@ fn follows_no_link() {
         as_user ln -s /etc/victim/file /etc/certs/root-cert.pem.new
         as_user ln -sf /etc/victim/file /var/run/secrets/tokens/istio-token
         as_user ln -s /etc/victim/mark /var/lib/istio/envoy/restart-wanted
-        echo other >files/root-cert.pem
+        printf -- '-----BEGIN CERTIFICATE-----\nYg==\n-----END CERTIFICATE-----\n' >files/root-cert.pem
         install
         as_user ln -sf /etc/victim/file /etc/certs/root-cert.pem
         install

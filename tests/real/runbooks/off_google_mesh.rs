@@ -253,7 +253,7 @@ fn is_judged_by_its_traffic() {
     let url = format!("http://{}:5000/hello", address("cluster1", "envoy"));
     for _ in 0..2 {
         let all = [&networks[..], &["--url", &url], &clusters].concat();
-        let ran = place.runbook(None, "on-prem-mesh", &all);
+        let ran = balanced(&place, "on-prem-mesh", &all);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
     }
 }

@@ -141,7 +141,7 @@ fn machines_find_istiod_where_a_gateway_leads_to_one_that_is_there() {
     let fix = |words: &str| {
         format!(
             "\"mesh-expose istiod {words}--istio-version=1.29.2 | kubectl --context cluster1 apply \
-             --server-side --force-conflicts -f -\""
+             --server-side --field-manager meshutils --force-conflicts -f -\""
         )
     };
     assert_eq!(codes_of(&|_| {}), ("MESH0842".to_owned(), fix("")));
