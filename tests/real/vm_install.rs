@@ -295,6 +295,16 @@ fn leaves_links() {
     assert_eq!(std::fs::read_to_string(token).expect("it is there"), "a token");
 }
 
+/// What a script says that sees the folders of a machine as its own.
+fn in_own_folders(dir: &tempfile::TempDir, script: &str) -> String {
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(["--mount", "sh", "-c", script])
+        .current_dir(dir)
+        .env("INSTALL", root().join("scripts/vm-install"));
+    run(&mut unshare, "").ok()
+}
+
 /// Of an attack: Istio's user owns the folders, and root wrote through the links that it put there.
 fn follows_no_link() {
     let dir = bundle();
@@ -328,14 +338,9 @@ fn follows_no_link() {
         hurt
         stat -c '%a %U %F' /etc/certs/root-cert.pem /var/run/secrets/tokens/istio-token
     "#;
-    let mut unshare = Command::new("unshare");
-    unshare
-        .args(["--mount", "sh", "-c", script])
-        .current_dir(&dir)
-        .env("INSTALL", root().join("scripts/vm-install"));
     let victim = "755 root 80\n644 root 9\n644 root 9\n";
     assert_eq!(
-        run(&mut unshare, "").ok(),
+        in_own_folders(&dir, script),
         format!(
             "exit 0\n{victim}exit 0\nexit 0\n{victim}exit 3\n{victim}\
              644 istio-proxy regular file\n600 istio-proxy regular file\n"
@@ -381,14 +386,9 @@ fn restarts() {
         stat -c '%a %U' /var/run/secrets/tokens/istio-token
         cat /var/run/secrets/tokens/istio-token log
     "#;
-    let mut unshare = Command::new("unshare");
-    unshare
-        .args(["--mount", "sh", "-c", script])
-        .current_dir(&dir)
-        .env("INSTALL", root().join("scripts/vm-install"));
     let restart = "systemctl enable istio\nsystemctl restart istio\n";
     assert_eq!(
-        run(&mut unshare, "").ok(),
+        in_own_folders(&dir, script),
         format!(
             "600 istio-proxy\n\
              other\n\

@@ -8,6 +8,7 @@ use crate::networks::is_divided;
 use crate::table::{Check, gateways as check};
 use jiff::Timestamp;
 use meshcore::finding::Finding;
+use meshcore::selector::selects;
 use meshcore::shell::command_line;
 use meshstate::{ControlPlane, Resource, ServiceType};
 use serde_json::{Value, json};
@@ -347,10 +348,8 @@ fn not_exposed(mesh: &Mesh, member: &Member, gateway: &Gateway) -> Option<Findin
     }
     let of_pods = || gateway.pods.iter().flat_map(|pods| &pods.labels);
     let configures = |one: &&meshstate::IstioGateway| {
-        let selects = |labels: &meshcore::selector::Labels| {
-            one.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        };
-        selects(&gateway.selector) || of_pods().any(|labels| selects(labels))
+        selects(&one.selector, &gateway.selector)
+            || of_pods().any(|labels| selects(&one.selector, labels))
     };
     let passes = |one: &meshstate::IstioGateway| {
         one.servers.iter().any(|server| server.tls_mode.as_deref() == Some("AUTO_PASSTHROUGH"))

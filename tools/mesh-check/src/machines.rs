@@ -10,7 +10,7 @@ use meshcore::cidr::{self, CidrError};
 use meshcore::cluster::RangeKind;
 use meshcore::finding::Finding;
 use meshcore::istiod_revision;
-use meshstate::{ControlPlane, Listener, Meta, Resource, VirtualService, WorkloadEntry};
+use meshstate::{ControlPlane, Listener, Meta, NETWORK, Resource, VirtualService, WorkloadEntry};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -135,7 +135,6 @@ fn nets(member: &Member) -> Vec<(IpNet, RangeKind)> {
 }
 
 fn of_entry(mesh: &Mesh, member: &Member, entry: &WorkloadEntry) -> Option<Finding> {
-    const NETWORK: &str = "topology.istio.io/network";
     let endpoint = &entry.endpoint;
     let IpAddr::V4(address) = endpoint.address.as_deref()?.parse().ok()? else { return None };
     if endpoint.network.is_some() || endpoint.labels.contains_key(NETWORK) || !address.is_private()

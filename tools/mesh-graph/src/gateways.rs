@@ -4,7 +4,7 @@
 use crate::Gateway;
 use meshcore::Result;
 use meshcore::cluster::Cluster as Record;
-use meshcore::selector::Labels;
+use meshcore::selector::{Labels, selects};
 use meshstate::{ClusterState, Ingress, Mesh, Service, ServiceType};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +54,7 @@ fn of_service(state: &ClusterState, service: &Service) -> Option<Gateway> {
     {
         // istiod takes what it cannot read for all nodes.
         let selector: Labels = serde_json::from_str(selector).unwrap_or_default();
-        let has = |labels: &Labels| selector.iter().all(|(k, v)| labels.get(k) == Some(v));
-        let nodes = state.nodes.iter().filter(|node| has(&node.meta.labels));
+        let nodes = state.nodes.iter().filter(|node| selects(&selector, &node.meta.labels));
         addresses.extend(
             nodes
                 .filter_map(|node| node.external_addresses.first())

@@ -6,6 +6,12 @@ use std::collections::BTreeMap;
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
 
+/// Whether labels have all of a selector's.
+#[must_use]
+pub fn selects(selector: &Labels, labels: &Labels) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
 /// `meta/v1` `LabelSelector`: all requirements have to hold; without any it selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,8 +42,7 @@ impl LabelSelector {
     /// Whether it selects an object with these labels.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        let has = |(key, value)| labels.get(key) == Some(value);
-        self.match_labels.iter().flatten().all(has)
+        self.match_labels.as_ref().is_none_or(|all| selects(all, labels))
             && self.match_expressions.iter().flatten().all(|required| required.holds(labels))
     }
 }

@@ -42,7 +42,7 @@ pub use mesh_config::{
 };
 pub use namespace::{Namespace, ServiceAccount};
 pub use node::Node;
-pub use object::{Meta, Selector};
+pub use object::{Meta, NETWORK, Selector};
 pub use remote_secret::{Credential, RemoteCluster, RemoteSecret, TokenSecret};
 pub use resource::Resource;
 pub use roots::{CaSecret, Roots};

@@ -13,7 +13,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 /// The label that names a network, on namespaces, gateways' Services and pods.
-pub(crate) const NETWORK: &str = "topology.istio.io/network";
+pub const NETWORK: &str = "topology.istio.io/network";
 /// The annotation of Istio's namespace that names the clusters whose istiods may serve this one.
 pub(crate) const CONTROL_PLANE_CLUSTERS: &str = "topology.istio.io/controlPlaneClusters";
 /// The label that names a control plane.

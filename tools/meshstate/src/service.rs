@@ -3,7 +3,7 @@
 use crate::object::{NETWORK, Object, Pool};
 use crate::{Meta, Selector};
 use meshcore::input::null_as_default;
-use meshcore::selector::Labels;
+use meshcore::selector::{Labels, selects};
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -103,9 +103,7 @@ impl Service {
     /// Whether it selects pods with these labels.
     #[must_use]
     pub fn selects(&self, pod: &Labels) -> bool {
-        self.selector
-            .as_ref()
-            .is_some_and(|selector| selector.iter().all(|(key, value)| pod.get(key) == Some(value)))
+        self.selector.as_ref().is_some_and(|selector| selects(selector, pod))
     }
 }
 

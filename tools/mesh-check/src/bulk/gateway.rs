@@ -2,7 +2,7 @@
 //! (pilot/pkg/serviceregistry/kube/controller/network.go, Istio 1.30).
 
 use jiff::Timestamp;
-use meshcore::selector::Labels;
+use meshcore::selector::{Labels, selects};
 use meshstate::{ClusterState, Ingress, Node, Pod, Service, ServiceType, Workload};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ fn addresses(service: &Service, nodes: &[Node]) -> Result<Vec<Address>, String> 
 fn of_nodes(selector: &str, nodes: &[Node]) -> Result<Vec<Address>, String> {
     // istiod takes what it cannot read for all nodes.
     let selector: Labels = serde_json::from_str(selector).unwrap_or_default();
-    let has = |node: &&Node| selector.iter().all(|(k, v)| node.meta.labels.get(k) == Some(v));
+    let has = |node: &&Node| selects(&selector, &node.meta.labels);
     let chosen: Vec<&Node> = nodes.iter().filter(has).collect();
     let found: Vec<Address> = chosen
         .iter()

@@ -1,10 +1,10 @@
 //! Encryption, authorization and locality on the way of a request.
 
 use super::link::{Answer, Link, Pair};
-use super::request::selects;
 use crate::member::Member;
 use crate::table::services as check;
 use crate::traffic::keeps_local;
+use meshcore::selector::selects;
 use meshstate::{MtlsMode, Pod, Resource, TlsMode};
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@ use crate::command::{piped, then};
 use crate::member::Member;
 use crate::services;
 use crate::table::services as check;
-use meshcore::selector::Labels;
+use meshcore::selector::{Labels, selects};
 use meshstate::{DestinationRule, EgressScope, Resource, Subset, VirtualService};
 use std::collections::BTreeSet;
 
@@ -395,9 +395,4 @@ impl Pair<'_> {
 /// How specific a host is.
 fn rank(host: &str) -> (bool, usize) {
     (!host.starts_with('*'), host.len())
-}
-
-/// Whether labels have all of a selector's.
-pub fn selects(selector: &Labels, labels: &Labels) -> bool {
-    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

@@ -1,22 +1,18 @@
 //! The way between two clusters, as the caller's istiod sees their networks.
 
 use super::link::{Answer, Link, Pair};
-use super::request::selects;
 use crate::bulk::{Address, Gateway};
 use crate::member::Member;
 use crate::table::{self, gateways as check};
 use meshcore::finding::Finding;
-use meshstate::{IstioGateway, Listener, NetworkEndpoint, Resource};
+use meshcore::selector::selects;
+use meshstate::{IstioGateway, Listener, NETWORK, NetworkEndpoint, Resource};
 use std::collections::BTreeSet;
-
-const NETWORK: &str = "topology.istio.io/network";
 
 impl Pair<'_> {
     /// Networks that callers' proxies say they are in.
     fn near(&self) -> BTreeSet<Option<&str>> {
-        let of_injector =
-            self.from.state.injector_values.values().find_map(|v| v.network.as_deref());
-        let of_cluster = of_injector.or_else(|| self.from.network());
+        let of_cluster = self.from.network();
         let callers = &self.from.bulk.asked.callers;
         if callers.is_empty() {
             return BTreeSet::from([of_cluster]);
@@ -65,13 +61,9 @@ impl Pair<'_> {
 
     /// Whether the caller knows any gateway into a network.
     fn has_gateway(&self, network: &str) -> bool {
-        self.labelled(network).next().is_some()
+        usable(self.to, network).next().is_some()
             || self.by_hand(network)
             || self.others.iter().any(|member| usable(member, network).next().is_some())
-    }
-
-    fn labelled<'s>(&'s self, network: &'s str) -> impl Iterator<Item = &'s Gateway> {
-        usable(self.to, network)
     }
 
     /// Whether the caller's meshNetworks have a gateway of that network.
@@ -153,7 +145,7 @@ impl Pair<'_> {
         let link = |answer, finding| Link { name: "gateway", answer, text: text.clone(), finding };
         let mut first = None;
         let mut is_unsure = false;
-        for gateway in self.labelled(network) {
+        for gateway in usable(self.to, network) {
             match self.lets_through(to, gateway) {
                 Passage::Open => return link(Answer::Yes, None),
                 Passage::Unknown => is_unsure = true,
@@ -161,7 +153,7 @@ impl Pair<'_> {
             }
         }
         // Where the cluster has none that counts, istiod takes those of the others in its network.
-        let has_own = self.labelled(network).next().is_some();
+        let has_own = usable(self.to, network).next().is_some();
         let others = self
             .others
             .iter()

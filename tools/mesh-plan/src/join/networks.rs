@@ -5,10 +5,7 @@ use crate::command::{kubectl, on};
 use crate::step::{Stage, Step};
 use crate::wanted::Wanted;
 use meshcore::owner::AS_OURS;
-use meshstate::Resource;
-
-/// The label that names a network.
-const NETWORK: &str = "topology.istio.io/network";
+use meshstate::{NETWORK, Resource};
 
 /// Endpoints of a cluster are in the network that the label tells.
 pub fn plan(wanted: &Wanted<'_>, plan: &mut Plan) {
