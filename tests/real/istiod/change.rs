@@ -82,10 +82,20 @@ pub fn annotate(mesh: &mut Mesh, cluster: &str, key: &str, value: &str) {
     mesh.object(cluster, "Service", "helloworld")["metadata"]["annotations"][key] = json!(value);
 }
 
-pub fn config(mesh: &mut Mesh, cluster: &str, more: &str) {
+/// Sets a field of the mesh's configuration. Another mutation may have set it: YAML has it once.
+pub fn config(mesh: &mut Mesh, cluster: &str, field: &str) {
     let map = mesh.object(cluster, "ConfigMap", "istio");
     let text = map["data"]["mesh"].as_str().expect("a text");
-    map["data"]["mesh"] = json!(format!("{text}{more}"));
+    let (name, _) = field.split_once(':').expect("a field");
+    let mut is_it = false;
+    let others = text.split_inclusive('\n').filter(|line| {
+        if !line.starts_with([' ', '-']) {
+            is_it = line.split(':').next() == Some(name);
+        }
+        !is_it
+    });
+    let others: String = others.collect();
+    map["data"]["mesh"] = json!(format!("{others}{field}"));
 }
 
 pub fn sidecar(host: &str) -> Value {

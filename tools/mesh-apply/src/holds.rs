@@ -6,9 +6,9 @@ use crate::manifest::{Access, access};
 use crate::placement::Target;
 use jiff::Timestamp;
 use meshcore::Message;
+use meshcore::credentials::Kubeconfig;
 use meshcore::jwt::JwtClaims;
 use meshcore::shell::command_line;
-use serde_json::Value;
 
 /// A credential as far as it says whose it is. No part of it is a secret.
 pub struct Held {
@@ -19,11 +19,11 @@ pub struct Held {
 
 impl Held {
     /// Of the kubeconfig under a Secret's key.
-    pub fn read(key: &str, kubeconfig: &[u8]) -> Self {
-        let config: Value = serde_yaml::from_slice(kubeconfig).unwrap_or_default();
-        let token = config["users"][0]["user"]["token"].as_str();
-        let claims = token.and_then(JwtClaims::read).unwrap_or_default();
-        Self { access: access(key, kubeconfig), claims }
+    pub fn read(key: &str, kubeconfig: Vec<u8>) -> Self {
+        let config = Kubeconfig::load(kubeconfig).unwrap_or_default();
+        let user = config.users.first();
+        let claims = user.and_then(|first| JwtClaims::read(&first.entry.token)).unwrap_or_default();
+        Self { access: access(key, &config), claims }
     }
 
     fn has_ended(&self, now: Option<Timestamp>) -> bool {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn target(name: &str) -> Target {
         Target {
@@ -129,7 +129,7 @@ mod tests {
         let token = format!("{}.{}.c2ln", part(&json!({"alg": "RS256"})), part(claims));
         let config = json!({"clusters": [{"cluster": {"server": "https://a"}}],
             "users": [{"user": {"token": token}}]});
-        Held::read("id-a", config.to_string().as_bytes())
+        Held::read("id-a", config.to_string().into_bytes())
     }
 
     fn said(held: Option<&[&Held]>, others: &[Target], namespace: &str) -> Vec<String> {

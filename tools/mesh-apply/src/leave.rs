@@ -28,9 +28,7 @@ fn found(secret: &Value) -> Found {
     let data = secret["data"].as_object().into_iter().flatten();
     Found {
         name: secret["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-        held: data
-            .map(|(key, value)| Held::read(key, &decode(value).unwrap_or_default()))
-            .collect(),
+        held: data.map(|(key, value)| Held::read(key, decode(value).unwrap_or_default())).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshcore::credentials::Kubeconfig;
 use meshcore::input::{Document, Source};
 use meshcore::remote_secret::{LABEL, name_of};
 use meshcore::{Address, ApiVersion, Error, Kind, ObjectName, Result, object_namespace};
@@ -130,7 +131,8 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
         let label = metadata.labels.as_ref().and_then(|labels| labels.get(LABEL));
         is_remote = label.is_some_and(|value| value == "true");
         if is_remote {
-            gives_access = data.iter().map(|(key, value)| access(key, value)).collect();
+            let read = |value: &Vec<u8>| Kubeconfig::load(value.clone()).unwrap_or_default();
+            gives_access = data.iter().map(|(key, value)| access(key, &read(value))).collect();
         }
     }
     let for_cluster = metadata.annotations.and_then(|mut all| all.remove(FOR_CLUSTER));
@@ -201,9 +203,8 @@ fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>,
 }
 
 /// What a key of a remote Secret and the kubeconfig under it say.
-pub(crate) fn access(cluster: &str, kubeconfig: &[u8]) -> Access {
-    let config: Value = serde_yaml::from_slice(kubeconfig).unwrap_or_default();
-    let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default();
+pub(crate) fn access(cluster: &str, config: &Kubeconfig) -> Access {
+    let server = config.clusters.first().map_or("", |first| &first.entry.server);
     Access { cluster: cluster.to_owned(), server: Address::of(server).into_string() }
 }
 

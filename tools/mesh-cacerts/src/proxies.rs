@@ -131,7 +131,8 @@ impl Cluster {
     pub fn signs_since(&self, made: i64) -> Since {
         let Some(given) = self.given_at else { return Since { at: made, is_exact: false } };
         let loaded = given.saturating_add(LOADED);
-        let restarted = self.proxies.istiods.iter().min().copied().filter(|at| *at > given);
+        // Times are whole seconds: what starts within the second of a write comes after it.
+        let restarted = self.proxies.istiods.iter().min().copied().filter(|at| *at >= given);
         Since { at: restarted.map_or(loaded, |at| at.min(loaded)), is_exact: true }
     }
 }
@@ -183,6 +184,8 @@ mod tests {
         assert_eq!(signs(None, &[100]), Since { at: 7, is_exact: false });
         assert_eq!(signs(Some(100), &[90]), Since { at: 220, is_exact: true });
         assert_eq!(signs(Some(100), &[110, 130]), Since { at: 110, is_exact: true });
+        // Within the second of the write.
+        assert_eq!(signs(Some(100), &[100]), Since { at: 100, is_exact: true });
         // Started again long after.
         assert_eq!(signs(Some(100), &[9000]), Since { at: 220, is_exact: true });
     }

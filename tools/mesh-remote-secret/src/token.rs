@@ -8,8 +8,8 @@ use meshcore::{Error, Result};
 use meshkube::Connection;
 use meshkube::k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use meshkube::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use meshkube::kube::ResourceExt as _;
 use meshkube::kube::api::{Api, ListParams, PostParams, WatchEvent, WatchParams};
+use meshkube::kube::{self, ResourceExt as _};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -47,41 +47,62 @@ pub async fn get(
     let at = format!("context {}", cluster.context);
     let secrets: Api<Secret> = cluster.objects_in(&namespace);
     let tokens = ListParams::default().fields(&format!("type={TOKEN_TYPE}"));
-    let found =
-        cluster.call(&format!("list secrets in {namespace}"), || secrets.list(&tokens)).await?;
-    let choice = choose(account, &found.items, means.wish).map_err(|text| {
-        Error::cluster(text).at(&at).hint("choose one with --secret-name; delete what nobody uses")
-    })?;
-    let name = match choice {
-        Choice::Existing(name) => {
-            let secret = found.items.iter().find(|secret| secret.name_any() == name);
-            if let Some(credential) = secret.and_then(filled) {
-                if matches!(means.wish, Wish::Another) {
-                    tell(Event::Unused(name.clone()));
-                    tell(Event::Superseded(superseded(account, &found.items, &name)));
-                }
-                return Ok(credential);
-            }
-            name
+    let what = format!("list secrets in {namespace}");
+    let list = || cluster.call(&what, || secrets.list(&tokens));
+    let chosen = |found: &[Secret]| {
+        choose(account, found, means.wish).map_err(|text| {
+            Error::cluster(text)
+                .at(&at)
+                .hint("choose one with --secret-name; delete what nobody uses")
+        })
+    };
+    let mut found = list().await?;
+    let mut choice = chosen(&found.items)?;
+    if let Choice::Create(name) = &choice
+        && !means.read_only
+    {
+        let secret = unfilled(&namespace, name, account);
+        if is_made(cluster, &secrets, &secret).await? {
+            tell(Event::Made(name.clone()));
+            choice = Choice::Existing(name.clone());
+        } else {
+            // Somebody else has just made the same one, or the name is another thing's.
+            found = list().await?;
+            choice = chosen(&found.items)?;
         }
-        Choice::Create(name) if means.read_only => {
-            let account = account.name_any();
-            return Err(Error::cluster(format!(
-                "service account {namespace}/{account} has no token secret, and --read-only \
+    }
+    let name =
+        match choice {
+            Choice::Existing(name) => {
+                let secret = found.items.iter().find(|secret| secret.name_any() == name);
+                if let Some(credential) = secret.and_then(filled) {
+                    if matches!(means.wish, Wish::Another) {
+                        tell(Event::Unused(name.clone()));
+                        tell(Event::Superseded(superseded(account, &found.items, &name)));
+                    }
+                    return Ok(credential);
+                }
+                name
+            }
+            Choice::Create(name) if means.read_only => {
+                let account = account.name_any();
+                return Err(Error::cluster(format!(
+                    "service account {namespace}/{account} has no token secret, and --read-only \
                  forbids to make {name}"
+                ))
+                .at(at)
+                .hint("run once without --read-only, or make the secret yourself"));
+            }
+            Choice::Create(name) => {
+                let account = account.name_any();
+                return Err(Error::cluster(format!(
+                "secret {namespace}/{name} already exists, and holds no token of service account \
+                 {account}"
             ))
             .at(at)
-            .hint("run once without --read-only, or make the secret yourself"));
-        }
-        Choice::Create(name) => {
-            let secret = unfilled(&namespace, &name, account);
-            let (what, options) =
-                (format!("create secret {namespace}/{name}"), PostParams::default());
-            cluster.call(&what, || secrets.create(&options, &secret)).await?;
-            tell(Event::Made(name.clone()));
-            name
-        }
-    };
+            .hint("delete it if nobody needs it, or name the token Secret to take: --secret-name"));
+            }
+        };
     let wait = wait_until_filled(&secrets, &name);
     let credential = tokio::time::timeout(means.timeout, wait).await.map_err(|_| {
         Error::timeout(format!("secret {namespace}/{name} got no token within {:?}", means.timeout))
@@ -92,6 +113,21 @@ pub async fn get(
         tell(Event::Superseded(superseded(account, &found.items, &name)));
     }
     Ok(credential)
+}
+
+/// Makes a Secret, unless there is one of its name.
+async fn is_made(cluster: &Connection, secrets: &Api<Secret>, secret: &Secret) -> Result<bool> {
+    let namespace = secret.namespace().unwrap_or_default();
+    let what = format!("create secret {namespace}/{}", secret.name_any());
+    let options = PostParams::default();
+    let create = || async {
+        match secrets.create(&options, secret).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(false),
+            Err(error) => Err(error),
+        }
+    };
+    cluster.call(&what, create).await
 }
 
 fn unfilled(namespace: &str, name: &str, account: &ServiceAccount) -> Secret {

@@ -211,6 +211,14 @@ pub struct Endpoint {
     pub ca_data: Option<String>,
 }
 
+impl Endpoint {
+    /// Of an address that somebody has written: what may be a password is left out.
+    #[must_use]
+    pub fn new(url: &str, kind: EndpointKind, ca_data: Option<String>) -> Self {
+        Self { url: crate::Address::of(url).into_string(), kind, ca_data }
+    }
+}
+
 /// An address that anybody may have written into a record.
 fn shown<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     String::deserialize(from).map(|url| crate::Address::of(&url).into_string())

@@ -102,7 +102,7 @@ impl ManagedCluster {
         for (host, kind) in
             [(self.private_fqdn, EndpointKind::Private), (self.fqdn, EndpointKind::Public)]
         {
-            let endpoint = |host| Endpoint { url: format!("https://{host}"), kind, ca_data: None };
+            let endpoint = |host| Endpoint::new(&format!("https://{host}"), kind, None);
             record.endpoints.extend(host.map(endpoint));
         }
         let access = self.api_server_access_profile.unwrap_or_default();

@@ -105,11 +105,9 @@ impl Described {
         }
         super::keep_first(&mut record.ranges);
         let public = vpc.endpoint_public_access != Some(false);
-        record.endpoints.extend(endpoint.as_ref().map(|url| Endpoint {
-            url: url.clone(),
-            kind: if public { EndpointKind::Public } else { EndpointKind::Private },
-            ca_data: self.cluster.certificate_authority.data.clone(),
-        }));
+        let kind = if public { EndpointKind::Public } else { EndpointKind::Private };
+        let ca = self.cluster.certificate_authority.data.clone();
+        record.endpoints.extend(endpoint.as_ref().map(|url| Endpoint::new(url, kind, ca)));
         if !vpc.public_access_cidrs.is_empty() {
             let blocks = vpc.public_access_cidrs.iter();
             let block = |cidr: &String| AuthorizedBlock { cidr: cidr.clone(), display_name: None };

@@ -320,13 +320,12 @@ impl Cluster {
                 Ok(std::net::IpAddr::V6(address)) => format!("https://[{address}]"),
                 _ => format!("https://{host}"),
             };
-            if endpoints.iter().any(|known| known.url == url) {
-                continue;
-            }
             // The DNS endpoint has a certificate of a public CA.
             let ca = self.master_auth.cluster_ca_certificate.clone();
-            let ca_data = ca.filter(|_| kind != EndpointKind::Dns);
-            endpoints.push(Endpoint { url, kind, ca_data });
+            let endpoint = Endpoint::new(&url, kind, ca.filter(|_| kind != EndpointKind::Dns));
+            if !endpoints.iter().any(|known| known.url == endpoint.url) {
+                endpoints.push(endpoint);
+            }
         }
         endpoints
     }

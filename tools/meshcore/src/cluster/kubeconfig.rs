@@ -2,7 +2,7 @@
 //! even read.
 
 use super::{Cluster, Endpoint, EndpointKind, Provider};
-use crate::{Address, literal_name};
+use crate::literal_name;
 use serde::{Deserialize, Deserializer};
 use std::collections::{HashMap, HashSet};
 
@@ -90,10 +90,10 @@ fn record(context: &NamedContext, entry: Option<&NamedCluster>, file: Option<&st
         record.project = Some(project.to_owned());
         record.location = Some(location.to_owned());
     }
-    record.endpoints.extend(entry.filter(|e| !e.cluster.server.is_empty()).map(|entry| Endpoint {
-        url: Address::of(&entry.cluster.server).into_string(),
-        kind: endpoint_kind(&entry.cluster.server),
-        ca_data: entry.cluster.certificate_authority_data.clone(),
+    let entry = entry.filter(|entry| !entry.cluster.server.is_empty());
+    record.endpoints.extend(entry.map(|NamedCluster { cluster, .. }| {
+        let ca = cluster.certificate_authority_data.clone();
+        Endpoint::new(&cluster.server, endpoint_kind(&cluster.server), ca)
     }));
     record
 }

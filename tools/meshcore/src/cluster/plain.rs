@@ -3,7 +3,6 @@
 //! `kubectl get configmap kubeadm-config -n kube-system -o json` print it.
 
 use super::{Provider, RangeKind};
-use crate::Address;
 use crate::input::{from_yaml, verbatim};
 use serde::Deserialize;
 
@@ -143,8 +142,8 @@ impl Objects {
                 }
             }
             record.endpoints.extend(kubeadm.control_plane_endpoint.as_ref().map(|host| {
-                let url = format!("https://{}", Address::of(host));
-                super::Endpoint { kind: super::kubeconfig::endpoint_kind(&url), url, ca_data: None }
+                let url = format!("https://{host}");
+                super::Endpoint::new(&url, super::kubeconfig::endpoint_kind(&url), None)
             }));
         }
         for cidr in self.service_cidrs.iter().flat_map(|service| &service.spec.cidrs) {
