@@ -65,13 +65,15 @@ fn base64(bytes: &[u8]) -> String {
 fn a_secret_of_a_megabyte_is_judged() {
     for &much in kinds() {
         let secret = large(much);
-        sized("mesh-apply", "--to-peers --dry-run=client", &secret).refused("/nowhere/config");
+        let apply = sized("mesh-apply", "--to-peers --dry-run=client", &secret);
         if much == Much::Keys {
+            apply.refused(&format!("it gives access to {} clusters", many()));
             // A finding for each.
             sized("mesh-secret-lint", "", &secret).wrote(1, many());
             let too_many = format!("the input tells of {} clusters, of 1000 at most", many() + 1);
             sized("mesh-graph", "-f c=- -o dot", &secret).refused(&too_many);
         } else {
+            apply.refused("/nowhere/config");
             sized("mesh-secret-lint", "", &secret).answered();
             sized("mesh-graph", "-f c=- -o dot", &secret).answered();
         }
