@@ -6,12 +6,13 @@ use crate::table::firewalls as check;
 use ipnet::IpNet;
 use mesh_authnets::{Options, Peers, Plan};
 use mesh_firewall::{
-    Allow, Existing, Limits, Network, Opening, ResourceName, Step, Targets, Vpc, difference, rules,
+    Allow, Existing, Limits, Network, Opening, Protocol, ResourceName, Step, Targets, Vpc,
+    difference, kept_in, rules,
 };
 use meshcore::cidr::{self, CidrError, Joined};
 use meshcore::cluster::{Cluster, Provider, RangeKind};
 use meshcore::finding::Finding;
-use meshcore::{Error, Result, route};
+use meshcore::{Error, Result, route, shell};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -115,12 +116,13 @@ fn of_nodes(mesh: &Mesh, member: &Member, existing: &[Existing]) -> Result<Vec<F
         }
     }
     let name = format!("istio-multicluster-pods-{}", member.name());
-    if let Some((fix, but)) = nodes.opening(&name, &["tcp"], &Allow::GUIDES, sources)? {
+    if let Some((fix, but)) = nodes.opening(&name, &["tcp"], &Allow::GUIDES, sources.clone())? {
         let peers_named = peers.join(", ");
         let text = format!("no firewall rule lets pods of {peers_named} reach its nodes{but}");
         let evidence = json!({"peers": peers, "nodeTags": own.node_tags});
         found.push(member.finding(&check::PODS, None, &text, evidence, fix));
     }
+    found.extend(nodes.not_let_out(member, &peers, &sources));
     let webhook: Allow = "tcp:15017".parse().map_err(Error::data)?;
     let masters = nets(&own, RangeKind::ControlPlane);
     let name = format!("istio-webhook-{}", member.name());
@@ -143,6 +145,49 @@ struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
+    /// A rule that keeps what the pods send to those of its peers.
+    fn not_let_out(
+        &self,
+        member: &Member,
+        peers: &[&str],
+        destinations: &BTreeSet<IpNet>,
+    ) -> Option<Finding> {
+        let of_network: Vec<Existing> =
+            self.existing.iter().filter(|e| e.is_in(&self.network)).cloned().collect();
+        let allow = Allow::all(Protocol::TCP);
+        let deny = kept_in(&self.targets, allow, destinations, &of_network)?;
+        let (rule, priority) = (&deny.name, deny.priority);
+        let text = format!(
+            "rule {rule} (priority {priority}) lets nothing out of its nodes to pods of {}",
+            peers.join(", ")
+        );
+        let Targets::Tags(tags) = &self.targets else { return None };
+        let tags: Vec<&str> = tags.iter().map(ResourceName::as_str).collect();
+        let ranges: Vec<String> = destinations.iter().map(IpNet::to_string).collect();
+        // No rule comes before one of priority 0.
+        let fix = priority.checked_sub(1).map_or_else(String::new, |before| {
+            let name = format!("istio-multicluster-egress-{}", member.name());
+            let mut line = ["gcloud", "compute", "firewall-rules", "create", &name]
+                .map(str::to_owned)
+                .to_vec();
+            line.extend([
+                format!("--network={}", self.network.name),
+                "--direction=EGRESS".to_owned(),
+                format!("--priority={before}"),
+                "--allow=tcp".to_owned(),
+                format!("--destination-ranges={}", ranges.join(",")),
+                format!("--target-tags={}", tags.join(",")),
+            ]);
+            line.extend(
+                self.network.project.as_ref().map(|project| format!("--project={project}")),
+            );
+            line.push("--quiet".to_owned());
+            shell::command_line(line)
+        });
+        let evidence = json!({"peers": peers, "rule": rule, "priority": priority});
+        Some(member.finding(&check::EGRESS, None, &text, evidence, fix))
+    }
+
     /// The command that lets these sources in with `wide`, if they are not let in with `needed`, and
     /// why there is none.
     fn opening(

@@ -393,12 +393,35 @@ fn firewall_rules_are_judged_where_they_are_given() {
     let found = with_rules(&mesh, &json!([pods, webhook, west]));
     assert_eq!(codes(&found), BTreeSet::from(["MESH0312"]));
     assert_eq!(with_rules(&mesh, &json!([])).len(), 5);
+    webhook["allowed"][0]["ports"] = json!(["15017"]);
+    // The default priority of every tool; and what hardened networks have.
+    let mut pods = pods;
+    pods["priority"] = json!(1000);
+    assert_eq!(with_rules(&mesh, &json!([pods, webhook, west])), Vec::<Value>::new());
+    let mut shut = rule("shut", &[], Value::Null);
+    shut["direction"] = json!("EGRESS");
+    shut["targetTags"] = json!(["gke-cluster2-node"]);
+    shut["destinationRanges"] = json!(["0.0.0.0/0"]);
+    shut["allowed"] = json!([]);
+    shut["denied"] = json!([{"IPProtocol": "all"}]);
+    let found = with_rules(&mesh, &json!([pods, webhook, west, shut]));
+    assert_eq!(codes(&found), BTreeSet::from(["MESH0313"]));
+    assert_eq!(
+        found[0]["message"],
+        "cluster cluster2: rule shut (priority 900) lets nothing out of its nodes to pods of cluster3"
+    );
+    assert_eq!(
+        found[0]["fix"],
+        "gcloud compute firewall-rules create istio-multicluster-egress-cluster2 --network=central \
+         --direction=EGRESS --priority=899 --allow=tcp --destination-ranges=10.12.0.0/14 \
+         --target-tags=gke-cluster2-node --project=p1 --quiet"
+    );
 }
 
 #[test]
 fn every_code_of_the_table_has_its_case() {
     let listed = findings(&Mesh::healthy(), &["--list"]);
-    let of_rules = ["MESH0311", "MESH0312"];
+    let of_rules = ["MESH0311", "MESH0312", "MESH0313"];
     let cases = cases().chain(OF_WHY.iter().map(|(case, _)| case)).map(|(code, _)| *code);
     let cases: BTreeSet<&str> = cases.chain(of_rules).collect();
     assert_eq!(codes(&listed), cases);

@@ -89,7 +89,7 @@ impl Allow {
     pub fn covers(&self, other: &Self) -> bool {
         let ports = match (self.ports, other.ports) {
             (None, _) => true,
-            (Some(_), None) => false,
+            (Some(mine), None) => mine.first <= 1 && mine.last == u16::MAX,
             (Some(mine), Some(its)) => mine.first <= its.first && its.last <= mine.last,
         };
         self.protocol == Protocol::All || self.protocol == other.protocol && ports
@@ -239,6 +239,8 @@ mod tests {
         for (a, b, covers, overlaps) in [
             ("tcp", "tcp:80", true, true),
             ("tcp:80", "tcp", false, true),
+            ("tcp:0-65535", "tcp", true, true),
+            ("tcp:2-65535", "tcp", false, true),
             ("tcp:1-100", "tcp:80-90", true, true),
             ("tcp:1-85", "tcp:80-90", false, true),
             ("tcp:1-79", "tcp:80-90", false, false),

@@ -56,14 +56,9 @@ pub fn difference(
     network: &Network,
 ) -> Result<Difference> {
     // Rules of another project have nothing to do with this network.
-    let in_project: Vec<Existing> = existing
+    let (own, others): (Vec<_>, Vec<_>) = existing
         .into_iter()
-        .filter(|e| {
-            e.network.project.as_ref().zip(network.project.as_ref()).is_none_or(|(a, b)| a == b)
-        })
-        .collect();
-    let (own, others): (Vec<_>, Vec<_>) = in_project
-        .into_iter()
+        .filter(|e| e.may_be_in_project_of(network))
         .partition(|e| openings.iter().any(|opening| is_numbered(&e.name, &opening.name)));
     let others: Vec<Existing> =
         others.into_iter().filter(|e| e.network.name == network.name).collect();

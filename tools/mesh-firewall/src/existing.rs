@@ -31,8 +31,8 @@ pub struct Existing {
     pub source_tags: Vec<String>,
     /// Service accounts of instances that it may also come from.
     pub source_service_accounts: Vec<String>,
-    /// If any, only traffic to these.
-    pub destination_ranges: Vec<String>,
+    /// Address ranges that the traffic goes to; with none, it may go anywhere.
+    pub destination_ranges: BTreeSet<IpNet>,
     /// Instances that it holds for, by tag.
     pub target_tags: BTreeSet<String>,
     /// Instances that it holds for, by service account; without both, it holds for all.
@@ -110,12 +110,17 @@ impl TryFrom<Resource> for Existing {
         } else {
             Action::Deny(allows(&resource.denied)?)
         };
-        let ranges = resource.source_ranges.iter().map(|text| {
-            let address = || text.parse::<IpAddr>().map(IpNet::from);
-            let net = text.parse().or_else(|_| address());
-            net.map(|net: IpNet| net.trunc()).map_err(|_| rule("a source range is no range"))
-        });
-        let source_ranges = ranges.collect::<Result<_, _>>()?;
+        let ranges = |texts: &[String], what: &str| {
+            let range = |text: &String| {
+                let address = || text.parse::<IpAddr>().map(IpNet::from);
+                let net = text.parse().or_else(|_| address());
+                net.map(|net: IpNet| net.trunc())
+                    .map_err(|_| rule(&format!("a {what} range is no range")))
+            };
+            texts.iter().map(range).collect::<Result<BTreeSet<IpNet>, String>>()
+        };
+        let source_ranges = ranges(&resource.source_ranges, "source")?;
+        let destination_ranges = ranges(&resource.destination_ranges, "destination")?;
         let network = resource.network.parse().map_err(|error: String| rule(&error))?;
         Ok(Self {
             network,
@@ -127,7 +132,7 @@ impl TryFrom<Resource> for Existing {
             source_ranges,
             source_tags: resource.source_tags,
             source_service_accounts: resource.source_service_accounts,
-            destination_ranges: resource.destination_ranges,
+            destination_ranges,
             target_tags: resource.target_tags,
             target_service_accounts: resource.target_service_accounts,
             name: resource.name,
@@ -157,13 +162,23 @@ impl Existing {
     /// Where the traffic may come from by address; a rule that names no source means all.
     fn sources(&self) -> Vec<IpNet> {
         let unnamed = self.source_tags.is_empty() && self.source_service_accounts.is_empty();
-        if self.source_ranges.is_empty() && unnamed {
-            return [IpAddr::from([0u8; 4]), IpAddr::from([0u8; 16])]
-                .into_iter()
-                .filter_map(|address| IpNet::new(address, 0).ok())
-                .collect();
+        if unnamed {
+            or_all(&self.source_ranges)
+        } else {
+            self.source_ranges.iter().copied().collect()
         }
-        self.source_ranges.iter().copied().collect()
+    }
+
+    /// Whether it is about the network, as far as the names tell.
+    #[must_use]
+    pub fn is_in(&self, network: &Network) -> bool {
+        self.may_be_in_project_of(network) && self.network.name == network.name
+    }
+
+    /// Whether no other project is named than the network's.
+    pub(crate) fn may_be_in_project_of(&self, network: &Network) -> bool {
+        let projects = self.network.project.as_ref().zip(network.project.as_ref());
+        projects.is_none_or(|(own, other)| own == other)
     }
 
     fn holds_for_all(&self) -> bool {
@@ -190,29 +205,79 @@ impl Existing {
             }
     }
 
-    /// Whether it keeps out some of this traffic.
-    fn keeps_out(&self, allow: Allow, target: Target<'_>, sources: &Joined) -> bool {
+    /// Whether it may deny some of this protocol to some of these instances.
+    fn may_deny(&self, allow: Allow, target: Target<'_>) -> bool {
         let Action::Deny(denied) = &self.action else { return false };
-        self.ingress
-            && self.enabled
+        self.enabled
             && self.may_hold_for(target)
             && denied.iter().any(|denied| denied.overlaps(&allow))
+    }
+
+    /// Whether it surely allows this protocol to all these instances.
+    fn allows(&self, allow: Allow, target: Target<'_>) -> bool {
+        let Action::Allow(allowed) = &self.action else { return false };
+        self.enabled
+            && self.holds_for(target)
+            && allowed.iter().any(|allowed| allowed.covers(&allow))
+    }
+
+    /// Whether it keeps out some of this traffic.
+    fn keeps_out(&self, allow: Allow, target: Target<'_>, sources: &Joined) -> bool {
+        self.ingress
+            && self.may_deny(allow, target)
             && self.sources().iter().any(|own| sources.meets(own))
     }
 
     /// Whether it lets in this protocol from its own sources.
     fn lets_in(&self, allow: Allow, target: Target<'_>) -> bool {
-        let Action::Allow(allowed) = &self.action else { return false };
-        self.ingress
-            && self.enabled
-            && self.destination_ranges.is_empty()
-            && self.holds_for(target)
-            && allowed.iter().any(|allowed| allowed.covers(&allow))
+        self.ingress && self.destination_ranges.is_empty() && self.allows(allow, target)
+    }
+
+    /// Whether it keeps in some of this traffic.
+    fn keeps_in(&self, allow: Allow, target: Target<'_>, destinations: &Joined) -> bool {
+        !self.ingress
+            && self.may_deny(allow, target)
+            && or_all(&self.destination_ranges).iter().any(|own| destinations.meets(own))
+    }
+
+    /// Whether it lets out this protocol to its own destinations.
+    fn lets_out(&self, allow: Allow, target: Target<'_>) -> bool {
+        !self.ingress && self.source_ranges.is_empty() && self.allows(allow, target)
     }
 }
 
-/// Whether the existing rules, with the rule's priority or a better one, let in all that the rule
-/// would, and no rule keeps it out before they do. Of equal priorities the one that denies counts.
+/// The ranges, or every address where none is named.
+fn or_all(ranges: &BTreeSet<IpNet>) -> Vec<IpNet> {
+    if ranges.is_empty() {
+        let all = [IpAddr::from([0u8; 4]), IpAddr::from([0u8; 16])].into_iter();
+        return all.filter_map(|address| IpNet::new(address, 0).ok()).collect();
+    }
+    ranges.iter().copied().collect()
+}
+
+/// The rule that keeps traffic from the instances to some of the destinations in their network. By
+/// themselves networks let all traffic out.
+#[must_use]
+pub fn kept_in<'a>(
+    instances: &Targets,
+    allow: Allow,
+    destinations: &BTreeSet<IpNet>,
+    existing: &'a [Existing],
+) -> Option<&'a Existing> {
+    let wanted = Joined::of(destinations);
+    each_target(instances).into_iter().find_map(|target| {
+        let denies = existing.iter().filter(|e| e.keeps_in(allow, target, &wanted));
+        let deny = denies.min_by_key(|e| e.priority)?;
+        let open =
+            existing.iter().filter(|e| e.priority < deny.priority && e.lets_out(allow, target));
+        let open: Vec<IpNet> = open.flat_map(|e| or_all(&e.destination_ranges)).collect();
+        let open = Joined::of(&open);
+        (!wanted.ranges().iter().all(|net| open.holds(net))).then_some(deny)
+    })
+}
+
+/// Whether the existing rules let in all that the rule would, whatever their priorities, and no rule
+/// keeps it out before they do. Of equal priorities the one that denies counts.
 /// <https://cloud.google.com/firewall/docs/firewalls#priority_order_for_firewall_rules>
 #[must_use]
 pub fn let_in_already(rule: &Rule, existing: &[Existing]) -> bool {
@@ -227,9 +292,7 @@ pub fn let_in_already(rule: &Rule, existing: &[Existing]) -> bool {
                 .map(|e| e.priority)
                 .min();
             let open = existing.iter().enumerate().filter(|(_, e)| {
-                e.priority <= rule.priority
-                    && first_deny.is_none_or(|deny| e.priority < deny)
-                    && e.lets_in(allow, target)
+                first_deny.is_none_or(|deny| e.priority < deny) && e.lets_in(allow, target)
             });
             let open: Vec<usize> = open.map(|(i, _)| i).collect();
             if let Some(&is_let_in) = known.get(&open) {
@@ -300,7 +363,8 @@ mod tests {
             (json!({"sourceRanges": []}), true),
             (json!({"disabled": true}), false),
             (json!({"direction": "EGRESS"}), false),
-            (json!({"priority": 901}), false),
+            (json!({"priority": 65534}), true),
+            (json!({"allowed": [{"IPProtocol": "tcp", "ports": ["0-65535"]}]}), true),
             (json!({"targetTags": ["b"]}), false),
             (json!({"targetTags": [], "targetServiceAccounts": ["n@p.example"]}), false),
             (json!({"sourceRanges": ["10.4.0.0/15"]}), false),
@@ -314,6 +378,49 @@ mod tests {
         }
         assert!(!let_in_already(&rule(&["10.4.0.0/14"], &[]), &[existing(json!({}))]));
         assert!(!let_in_already(&wanted, &[]));
+    }
+
+    #[test]
+    fn what_is_let_out() {
+        let deny = json!({"direction": "EGRESS", "priority": 800, "allowed": [], "sourceRanges": [],
+            "targetTags": [], "denied": [{"IPProtocol": "all"}], "destinationRanges": ["0.0.0.0/0"]});
+        let rule = |fields: Value| {
+            let mut rule = deny.clone();
+            for (key, value) in fields.as_object().unwrap() {
+                rule[key] = value.clone();
+            }
+            existing(rule)
+        };
+        let out = |fields: Value| {
+            let mut all =
+                json!({"denied": [], "allowed": [{"IPProtocol": "tcp"}], "priority": 799});
+            for (key, value) in fields.as_object().unwrap() {
+                all[key] = value.clone();
+            }
+            vec![rule(json!({})), rule(all)]
+        };
+        for (rules, is_kept_in) in [
+            (vec![], false),
+            (vec![rule(json!({}))], true),
+            (vec![rule(json!({"destinationRanges": []}))], true),
+            (vec![rule(json!({"destinationRanges": ["10.5.0.0/16"]}))], true),
+            (vec![rule(json!({"destinationRanges": ["10.8.0.0/14"]}))], false),
+            (vec![rule(json!({"denied": [{"IPProtocol": "udp"}]}))], false),
+            (vec![rule(json!({"targetTags": ["b"]}))], false),
+            (vec![rule(json!({"direction": "INGRESS"}))], false),
+            (vec![rule(json!({"disabled": true}))], false),
+            (out(json!({})), false),
+            (out(json!({"destinationRanges": ["10.0.0.0/8"]})), false),
+            (out(json!({"destinationRanges": ["10.4.0.0/15"]})), true),
+            (out(json!({"priority": 800})), true),
+            (out(json!({"targetTags": ["b"]})), true),
+            (out(json!({"allowed": [{"IPProtocol": "udp"}]})), true),
+        ] {
+            let targets = Targets::Tags(["a".parse().unwrap()].into());
+            let destinations = ["10.4.0.0/14".parse().unwrap()].into();
+            let found = kept_in(&targets, Allow::all(crate::Protocol::TCP), &destinations, &rules);
+            assert_eq!(found.is_some(), is_kept_in, "{rules:?}");
+        }
     }
 
     #[test]
@@ -359,6 +466,7 @@ mod tests {
         for fields in [
             json!({"network": "a b"}),
             json!({"sourceRanges": ["x"]}),
+            json!({"destinationRanges": ["x"]}),
             json!({"allowed": [{"IPProtocol": "htp"}]}),
             json!({"allowed": [{"IPProtocol": "tcp", "ports": ["a"]}]}),
             json!({"priority": 65536}),

@@ -18,7 +18,7 @@ pub use allow::{Allow, Ports, Protocol};
 pub use aws::SecurityGroup;
 pub use azure::NetworkSecurityGroup;
 pub use difference::{Change, Difference, Step, difference};
-pub use existing::{Action, Existing};
+pub use existing::{Action, Existing, kept_in};
 pub use google::Vpc;
 pub use names::{Network, Project, ResourceName, ServiceAccount};
 pub use rule::{Limits, Opening, Part, Rule, Targets, rules};

@@ -56,5 +56,16 @@ pub const WEBHOOK: Check = Check {
     source: "istio/istio issues 19532, 20621, 20890 and 29912",
 };
 
+pub const EGRESS: Check = Check {
+    code: "MESH0313",
+    severity: Error,
+    title: "a firewall that keeps pods in",
+    meaning: "The clusters share a network, and an egress rule of the VPC network denies what pods of \
+        the one send to pods of the other before any rule allows it. Networks let all traffic out \
+        by themselves, but hardened ones have a rule that denies it. Requests time out.",
+    remedy: "Allow TCP to the pods' ranges by an egress rule that comes before it.",
+    source: "Google Cloud, VPC firewall rules, implied rules and priority order",
+};
+
 /// All of them.
-pub const ALL: &[Check] = &[NOT_LET_IN, GLOBAL_ACCESS, TOO_MANY, PODS, WEBHOOK];
+pub const ALL: &[Check] = &[NOT_LET_IN, GLOBAL_ACCESS, TOO_MANY, PODS, WEBHOOK, EGRESS];
