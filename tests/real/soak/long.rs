@@ -64,10 +64,13 @@ fn streams() {
 fn probes() {
     const REPLIES: u64 = 1500;
     let namespace = namespace_with_client();
+    // Else as many are under way as a slow machine lets pile up.
+    let under_way = ["--concurrency", "4"];
     let probe = ["--url", "http://helloworld.sample:5000/hello", "--for", "1h", "--rate", "40"];
     let mut child = start(
         clusters::tool("mesh-probe", &["-q", "--context", "cluster1", "-n", &namespace])
-            .args(probe),
+            .args(probe)
+            .args(under_way),
     );
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
     let mut replies = |count: u64| {
