@@ -93,7 +93,10 @@ impl Member {
             }
         }
         let is_gke = cluster.provider == Some(Provider::Gke);
-        let server = is_gke.then(|| ApiServer::new(cluster)).transpose().map_err(at)?;
+        // Authorized networks are about IP endpoints: IAM alone decides at the DNS-based one.
+        let endpoints = &cluster.endpoints;
+        let has_ip = endpoints.is_empty() || endpoints.iter().any(|e| e.kind != EndpointKind::Dns);
+        let server = (is_gke && has_ip).then(|| ApiServer::new(cluster)).transpose().map_err(at)?;
         Ok(Self {
             name: cluster.name.clone(),
             label: cluster.label(),

@@ -44,6 +44,7 @@ struct AgentPool {
 #[serde(rename_all = "camelCase")]
 struct ApiServerAccess {
     authorized_ip_ranges: Option<Vec<String>>,
+    enable_private_cluster: Option<bool>,
 }
 
 impl ManagedCluster {
@@ -68,8 +69,8 @@ impl ManagedCluster {
             record.add_range(Some(cidr), RangeKind::Service, "networkProfile.serviceCidrs");
         }
         // Azure CNI without overlay gives pods addresses of a subnet: their own, or the nodes'.
-        let pods_in_subnet = network.network_plugin.as_deref() == Some("azure")
-            && network.network_plugin_mode.as_deref() != Some("overlay");
+        let is_overlay = network.network_plugin_mode.as_deref() == Some("overlay");
+        let pods_in_subnet = network.network_plugin.as_deref() == Some("azure") && !is_overlay;
         let mut unknown = BTreeSet::new();
         for pool in self.agent_pool_profiles.iter().flatten() {
             let nodes = pool.vnet_subnet_id.as_ref();
@@ -87,8 +88,17 @@ impl ManagedCluster {
             }
         }
         super::keep_first(&mut record.ranges);
-        let warning = if network.network_plugin.as_deref() == Some("kubenet") {
-            Some("uses kubenet: no other cluster can reach its pods directly".to_owned())
+        // Its pods leave it under the addresses of their nodes, as those of kubenet do.
+        let own = match network.network_plugin.as_deref() {
+            Some("kubenet") => Some("kubenet"),
+            Some("azure") if is_overlay => Some("an overlay network"),
+            _ => None,
+        };
+        let warning = if let Some(own) = own {
+            Some(format!(
+                "uses {own}: no other cluster can reach its pods directly, and firewalls between \
+                 them see its nodes alone"
+            ))
         } else if unknown.is_empty() {
             None
         } else {
@@ -99,13 +109,14 @@ impl ManagedCluster {
             ))
         };
         let warning = warning.map(|text| format!("cluster {} {text}", record.name));
-        for (host, kind) in
-            [(self.private_fqdn, EndpointKind::Private), (self.fqdn, EndpointKind::Public)]
-        {
+        let access = self.api_server_access_profile.unwrap_or_default();
+        // The public name of a private cluster leads to its private address, too.
+        let is_private = access.enable_private_cluster == Some(true);
+        let main = if is_private { EndpointKind::Private } else { EndpointKind::Public };
+        for (host, kind) in [(self.private_fqdn, EndpointKind::Private), (self.fqdn, main)] {
             let endpoint = |host| Endpoint::new(&format!("https://{host}"), kind, None);
             record.endpoints.extend(host.map(endpoint));
         }
-        let access = self.api_server_access_profile.unwrap_or_default();
         record.authorized_networks = access.authorized_ip_ranges.map(|ranges| {
             let block = |cidr| AuthorizedBlock { cidr, display_name: None };
             AuthorizedNetworks {
@@ -159,9 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn overlays_have_their_own_range_and_kubenet_is_warned_of() {
+    fn overlays_and_kubenet_have_their_own_range_and_are_warned_of() {
         let (record, warning) = cluster("azure", Some("overlay")).into_record(&Subnets::default());
-        assert_eq!((record.ranges[0].cidr.as_str(), warning), ("10.244.0.0/16", None));
+        assert_eq!(record.ranges[0].cidr, "10.244.0.0/16");
+        assert!(warning.unwrap().contains("overlay"));
         let (_, warning) = cluster("kubenet", None).into_record(&Subnets::default());
         assert!(warning.unwrap().contains("kubenet"));
     }

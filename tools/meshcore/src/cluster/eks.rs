@@ -66,9 +66,33 @@ struct Cidrs {
     cidrs: Vec<String>,
 }
 
+/// `crd.k8s.amazonaws.com/v1alpha1 ENIConfig`: where the VPC CNI takes the addresses of a zone's pods
+/// from, with custom networking.
+#[derive(Debug, Deserialize)]
+pub(super) struct EniConfig {
+    spec: EniConfigSpec,
+}
+
+#[derive(Debug, Deserialize)]
+struct EniConfigSpec {
+    subnet: String,
+}
+
+impl EniConfig {
+    /// The subnet's ID.
+    pub(super) fn into_subnet(self) -> String {
+        self.spec.subnet
+    }
+}
+
 impl Described {
-    /// The record, and a warning where pods have addresses that only the VPC knows.
-    pub(super) fn into_record(self, subnets: &Subnets) -> (super::Cluster, Option<String>) {
+    /// The record, and a warning where pods have, or may have, addresses that only the VPC knows.
+    /// `pod_subnets` are those of the cluster's `ENIConfig`s.
+    pub(super) fn into_record(
+        self,
+        subnets: &Subnets,
+        pod_subnets: &[String],
+    ) -> (super::Cluster, Option<String>) {
         let Cluster { name, arn, endpoint, .. } = &self.cluster;
         let vpc = &self.cluster.resources_vpc_config;
         let mut record = super::Cluster {
@@ -93,16 +117,22 @@ impl Described {
         for cidr in remote.remote_node_networks.iter().flat_map(|network| &network.cidrs) {
             record.add_range(Some(cidr), RangeKind::Node, "remoteNetworkConfig.remoteNodeNetworks");
         }
-        // With the VPC CNI, pods have addresses of the nodes' subnets, or of any of the VPC.
-        let networks = vpc.subnet_ids.iter().chain(&vpc.vpc_id);
-        let mut known = false;
-        for network in networks {
-            for cidr in subnets.get(network).into_iter().flat_map(|subnet| &subnet.primary) {
-                known = true;
-                record.add_range(Some(cidr), RangeKind::Pod, network);
-                record.add_range(Some(cidr), RangeKind::Node, network);
+        let mut add = |kind, networks: &[String]| {
+            let known = networks.iter().filter_map(|id| Some((id, subnets.get(id)?)));
+            let ranges: Vec<_> = known
+                .flat_map(|(id, subnet)| subnet.primary.iter().map(move |cidr| (cidr, id)))
+                .collect();
+            for (cidr, id) in &ranges {
+                record.add_range(Some(cidr), kind, id);
             }
-        }
+            !ranges.is_empty()
+        };
+        // The subnets that the cluster names are its control plane's. With the VPC CNI, pods have
+        // addresses of their nodes' subnets, which usually are these, or of any of the VPC.
+        let own: Vec<String> = vpc.subnet_ids.iter().chain(&vpc.vpc_id).cloned().collect();
+        let pods = if pod_subnets.is_empty() { &own } else { pod_subnets };
+        let known = add(RangeKind::Pod, pods);
+        let _ = add(RangeKind::Node, &own);
         super::keep_first(&mut record.ranges);
         let public = vpc.endpoint_public_access != Some(false);
         let kind = if public { EndpointKind::Public } else { EndpointKind::Private };
@@ -116,12 +146,24 @@ impl Described {
                 blocks: blocks.map(block).collect(),
             });
         }
-        let warning = (!known).then(|| {
-            format!(
+        let has_vpc = vpc.vpc_id.as_ref().is_some_and(|id| subnets.get(id).is_some());
+        let others = vpc.vpc_id.as_ref().filter(|_| pod_subnets.is_empty() && !has_vpc);
+        let others = others.map(|id| subnets.others_of(id, &vpc.subnet_ids)).unwrap_or_default();
+        let warning = if !known {
+            Some(format!(
                 "cluster {name} gives pods addresses of its VPC, which are not in the input: \
                  add aws ec2 describe-subnets or describe-vpcs"
-            )
-        });
+            ))
+        } else if others.is_empty() {
+            None
+        } else {
+            Some(format!(
+                "cluster {name} names the subnets of its control plane, and its pods may be in others \
+                 of its VPC ({}): add kubectl get eniconfigs -o json, or leave out the subnets that \
+                 are not its own",
+                others.join(", ")
+            ))
+        };
         (record, warning)
     }
 }
@@ -157,24 +199,40 @@ mod tests {
         ]});
         serde_json::from_value::<AwsNetworks>(networks).unwrap().add_to(&mut subnets);
         let described: Described = serde_json::from_value(described()).unwrap();
-        let (record, warning) = described.into_record(&subnets);
-        let pods: Vec<&str> = record
-            .ranges
-            .iter()
-            .filter(|range| range.kind == RangeKind::Pod)
-            .map(|range| range.cidr.as_str())
-            .collect();
-        assert_eq!(pods, ["10.80.0.0/16", "10.0.0.0/18", "10.0.64.0/18"]);
-        assert_eq!(warning, None);
+        let (record, warning) = described.into_record(&subnets, &[]);
+        assert_eq!(pods(&record), ["10.80.0.0/16", "10.0.0.0/18", "10.0.64.0/18"]);
+        // Custom networking may put them there.
+        assert!(warning.unwrap().contains("its pods may be in others of its VPC (subnet-c)"));
         assert_eq!(record.label(), "111122223333/eu-central-1/prod");
         assert_eq!(record.endpoints[0].kind, EndpointKind::Public);
         assert!(record.authorized_networks.unwrap().enabled);
     }
 
+    fn pods(record: &super::super::Cluster) -> Vec<&str> {
+        let pods = record.ranges.iter().filter(|range| range.kind == RangeKind::Pod);
+        pods.map(|range| range.cidr.as_str()).collect()
+    }
+
+    #[test]
+    fn pods_have_addresses_of_the_subnets_of_custom_networking() {
+        let mut subnets = Subnets::default();
+        let networks = json!({"Subnets": [
+            {"SubnetId": "subnet-a", "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/18"},
+            {"SubnetId": "subnet-c", "VpcId": "vpc-1", "CidrBlock": "100.64.0.0/17"},
+        ]});
+        serde_json::from_value::<AwsNetworks>(networks).unwrap().add_to(&mut subnets);
+        let config = json!({"spec": {"subnet": "subnet-c", "securityGroups": ["sg-1"]}});
+        let config: EniConfig = serde_json::from_value(config).unwrap();
+        let described: Described = serde_json::from_value(described()).unwrap();
+        let (record, warning) = described.into_record(&subnets, &[config.into_subnet()]);
+        assert_eq!(pods(&record), ["10.80.0.0/16", "100.64.0.0/17"]);
+        assert_eq!(warning, None);
+    }
+
     #[test]
     fn missing_subnets_are_told() {
         let described: Described = serde_json::from_value(described()).unwrap();
-        let (_, warning) = described.into_record(&Subnets::default());
+        let (_, warning) = described.into_record(&Subnets::default(), &[]);
         assert!(warning.unwrap().contains("add aws ec2 describe-subnets"));
     }
 }

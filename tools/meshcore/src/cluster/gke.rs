@@ -157,6 +157,7 @@ struct ControlPlaneEndpointsConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IpEndpointsConfig {
+    enabled: Option<bool>,
     public_endpoint: Option<String>,
     private_endpoint: Option<String>,
     enable_public_endpoint: Option<bool>,
@@ -312,6 +313,9 @@ impl Cluster {
             (dns, EndpointKind::Dns),
         ] {
             let Some(host) = host.as_deref().filter(|host| !host.is_empty()) else { continue };
+            if ip.enabled == Some(false) && kind != EndpointKind::Dns {
+                continue;
+            }
             // Private clusters have the address of a public endpoint that is switched off.
             if is_private && kind == EndpointKind::Public {
                 continue;

@@ -1,9 +1,10 @@
 //! One record from all that is said of one cluster.
 
-use super::{Cluster, Range, RangeKind};
+use super::{Cluster, EndpointKind, Range, RangeKind};
 use crate::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{self, Debug};
+use std::net::IpAddr;
 
 /// Records, one for each cluster, and where their sources contradict each other.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ const TOLD: usize = 20;
 pub fn merge(clusters: Vec<Cluster>) -> Merged {
     let mut merged = Merged::default();
     let mut sorted = clusters;
+    recognise(&mut sorted);
     // A stable sort: what was said first stays first.
     sorted.sort_by(|a, b| a.identity().cmp(&b.identity()));
     // What the last cluster has, once a second record speaks of it.
@@ -44,6 +46,52 @@ pub fn merge(clusters: Vec<Cluster>) -> Merged {
         has.end(&mut merged);
     }
     merged
+}
+
+/// Gives contexts of AWS and Azure, which have names of their own, the identity of the cluster that
+/// the cloud describes with the same server. Only names count: no two servers share one, and private
+/// addresses many do.
+fn recognise(clusters: &mut [Cluster]) {
+    let mut described: HashMap<String, Option<(Cluster, String)>> = HashMap::new();
+    for cluster in clusters.iter().filter(|cluster| cluster.provider.is_some()) {
+        for endpoint in &cluster.endpoints {
+            let Some(host) = host_name(&endpoint.url) else { continue };
+            let identity = Cluster {
+                name: cluster.name.clone(),
+                project: cluster.project.clone(),
+                location: cluster.location.clone(),
+                ..Cluster::default()
+            };
+            let known = described
+                .entry(host.to_owned())
+                .or_insert_with(|| Some((identity.clone(), endpoint.url.clone())));
+            if known.as_ref().is_some_and(|(other, _)| other.identity() != identity.identity()) {
+                *known = None;
+            }
+        }
+    }
+    for cluster in clusters {
+        if cluster.provider.is_some() || cluster.context.is_none() {
+            continue;
+        }
+        let Some(endpoint) = cluster.endpoints.first_mut() else { continue };
+        let found = host_name(&endpoint.url).and_then(|host| described.get(host));
+        if let Some(Some((identity, url))) = found {
+            endpoint.url.clone_from(url);
+            cluster.name.clone_from(&identity.name);
+            cluster.project.clone_from(&identity.project);
+            cluster.location.clone_from(&identity.location);
+        }
+    }
+}
+
+/// The name of a server at the usual port of HTTPS.
+fn host_name(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://")?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let host = authority.strip_suffix(":443").unwrap_or(authority);
+    let is_name = host.contains('.') && !host.contains([':', '/']);
+    (is_name && host.parse::<IpAddr>().is_err()).then_some(host)
 }
 
 /// What a cluster has already: of many records of one cluster each adds to the lists of it.
@@ -110,6 +158,10 @@ fn join(into: &mut Cluster, from: Cluster, has: &mut Has, contradictions: &mut V
             into.endpoints.push(endpoint);
             continue;
         };
+        // A kubeconfig has a name, which does not tell who reaches it.
+        if into.endpoints[known].kind == EndpointKind::Public {
+            into.endpoints[known].kind = endpoint.kind;
+        }
         let both = into.endpoints[known].ca_data.as_ref().zip(endpoint.ca_data.as_ref());
         if both.is_some_and(|(first, second)| first != second) {
             let field = format!("the CA of {}", endpoint.url);
@@ -178,6 +230,37 @@ mod tests {
         assert_eq!(clusters[1].ranges.len(), 1);
         assert_eq!(clusters[1].endpoints.len(), 1);
         assert_eq!(clusters[1].other["x-team"], "blue");
+    }
+
+    #[test]
+    fn a_context_is_the_described_cluster_with_its_server() {
+        let described = |name: &str, url: &str| {
+            cluster(json!({"name": name, "project": "1112", "location": "eu-west-1",
+                "provider": "eks", "endpoints": [{"url": url, "kind": "private"}]}))
+        };
+        let context = |url: &str| {
+            cluster(json!({"name": "arn:aws:eks:eu-west-1:1112:cluster/a", "context": "c",
+                "endpoints": [{"url": url, "kind": "public"}]}))
+        };
+        let name = "https://0A1B.gr7.eu-west-1.eks.amazonaws.com";
+        for (all, is_one) in [
+            (vec![context(name), described("a", name)], true),
+            (vec![context(&format!("{name}:443")), described("a", name)], true),
+            (vec![context(&format!("{name}:8443")), described("a", name)], false),
+            (vec![context("https://10.0.0.2"), described("a", "https://10.0.0.2")], false),
+            (vec![context(name), described("a", name), described("b", name)], false),
+        ] {
+            let described = all.len() - 1;
+            let Merged { clusters, contradictions } = merge(all);
+            assert_eq!(contradictions, []);
+            assert_eq!(clusters.len(), described + usize::from(!is_one), "{clusters:?}");
+            if is_one {
+                let [one] = &clusters[..] else { panic!("one") };
+                assert_eq!((one.name.as_str(), one.context.as_deref()), ("a", Some("c")));
+                let [endpoint] = &one.endpoints[..] else { panic!("one") };
+                assert_eq!((endpoint.url.as_str(), endpoint.kind), (name, EndpointKind::Private));
+            }
+        }
     }
 
     #[test]

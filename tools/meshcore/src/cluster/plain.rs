@@ -1,10 +1,16 @@
 //! A cluster without a cloud's description: what its own API server tells of it, as
 //! `kubectl get nodes,servicecidrs -o json` and
 //! `kubectl get configmap kubeadm-config -n kube-system -o json` print it.
+//!
+//! Nodes and kubeadm know the ranges that Kubernetes hands out, and network plugins may have their
+//! own: Calico's are `IPPool`s, Cilium's are in `cilium-config`, OpenShift's in its `Network`.
 
 use super::{Provider, RangeKind};
+use crate::cidr;
 use crate::input::{from_yaml, verbatim};
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// The objects of one source, all of the same cluster.
 #[derive(Debug, Default)]
@@ -12,6 +18,10 @@ pub(super) struct Objects {
     nodes: Vec<Node>,
     service_cidrs: Vec<ServiceCidr>,
     kubeadm: Option<Kubeadm>,
+    /// Pod ranges of the network plugin, and where they stand.
+    plugin: Vec<(String, &'static str)>,
+    /// Service ranges of OpenShift.
+    services: Vec<String>,
     uid: Option<String>,
 }
 
@@ -19,7 +29,48 @@ pub(super) struct Objects {
 #[derive(Debug, Deserialize)]
 pub(super) struct Node {
     #[serde(default)]
+    metadata: Annotated,
+    #[serde(default)]
     spec: NodeSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Annotated {
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// `crd.projectcalico.org/v1 IPPool`, or `projectcalico.org/v3`.
+#[derive(Debug, Deserialize)]
+pub(super) struct IpPool {
+    spec: IpPoolSpec,
+}
+
+#[derive(Debug, Deserialize)]
+struct IpPoolSpec {
+    cidr: String,
+    #[serde(default)]
+    disabled: bool,
+}
+
+/// `config.openshift.io/v1 Network`.
+#[derive(Debug, Deserialize)]
+pub(super) struct OpenShiftNetwork {
+    spec: OpenShiftNetworkSpec,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OpenShiftNetworkSpec {
+    #[serde(default)]
+    cluster_network: Vec<ClusterNetwork>,
+    #[serde(default)]
+    service_network: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ClusterNetwork {
+    cidr: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,7 +99,7 @@ struct ServiceCidrSpec {
 pub(super) struct ConfigMap {
     metadata: Metadata,
     #[serde(default, deserialize_with = "verbatim")]
-    data: std::collections::BTreeMap<String, String>,
+    data: BTreeMap<String, String>,
 }
 
 /// `v1 Namespace`.
@@ -94,8 +145,32 @@ impl Objects {
         }
     }
 
-    /// Other config maps say nothing of the cluster. Fails where kubeadm's is not readable.
+    /// Of a disabled pool no pod gets a new address; those of old pods are still its.
+    pub(super) fn add_ip_pool(&mut self, pool: IpPool) {
+        let at =
+            if pool.spec.disabled { "IPPool.spec.cidr (disabled)" } else { "IPPool.spec.cidr" };
+        self.plugin.push((pool.spec.cidr, at));
+    }
+
+    pub(super) fn add_openshift(&mut self, network: OpenShiftNetwork) {
+        let pods = network.spec.cluster_network.into_iter();
+        self.plugin.extend(pods.map(|one| (one.cidr, "Network.spec.clusterNetwork")));
+        self.services.extend(network.spec.service_network);
+    }
+
+    /// Cilium's, and kubeadm's; others say nothing of the cluster. Fails where kubeadm's is not
+    /// readable.
     pub(super) fn add_config_map(&mut self, map: ConfigMap) -> Result<(), String> {
+        // The default since Cilium 1.8. With kubernetes, nodes have the ranges.
+        if map.metadata.name == "cilium-config"
+            && map.data.get("ipam").is_none_or(|ipam| ipam == "cluster-pool")
+        {
+            for key in ["cluster-pool-ipv4-cidr", "cluster-pool-ipv6-cidr"] {
+                let list = map.data.get(key).map_or("", String::as_str);
+                let ranges = list.split([' ', ',']).filter(|range| !range.is_empty());
+                self.plugin.extend(ranges.map(|range| (range.to_owned(), "cilium-config")));
+            }
+        }
         let configuration = map.data.get("ClusterConfiguration");
         if let Some(text) = configuration.filter(|_| map.metadata.name == "kubeadm-config") {
             let parsed = from_yaml(text);
@@ -104,12 +179,14 @@ impl Objects {
         Ok(())
     }
 
-    /// The record, if there were any objects. The cluster's name is kubeadm's unless that is
-    /// the one that kubeadm gives to every cluster; then it is the file's, or the UID.
-    pub(super) fn into_record(self, source: &str) -> Option<super::Cluster> {
+    /// The record, if there were any objects, and what they leave open. The cluster's name is
+    /// kubeadm's unless that is the one that kubeadm gives to every cluster; then it is the file's,
+    /// or the UID.
+    pub(super) fn into_record(self, source: &str) -> Option<(super::Cluster, Option<String>)> {
         if self.nodes.is_empty()
             && self.service_cidrs.is_empty()
             && self.kubeadm.is_none()
+            && self.plugin.is_empty()
             && self.uid.is_none()
         {
             return None;
@@ -127,6 +204,12 @@ impl Objects {
             uid: self.uid,
             ..super::Cluster::default()
         };
+        for (cidr, at) in &self.plugin {
+            record.add_range(Some(cidr), RangeKind::Pod, at);
+        }
+        for cidr in &self.services {
+            record.add_range(Some(cidr), RangeKind::Service, "Network.spec.serviceNetwork");
+        }
         if let Some(kubeadm) = &self.kubeadm {
             let lists = [
                 (&kubeadm.networking.pod_subnet, RangeKind::Pod, "networking.podSubnet"),
@@ -136,7 +219,11 @@ impl Objects {
                     "networking.serviceSubnet",
                 ),
             ];
+            let knows_pods = !record.ranges.is_empty() && !self.plugin.is_empty();
             for (list, kind, field) in lists {
+                if kind == RangeKind::Pod && knows_pods {
+                    continue;
+                }
                 for cidr in list.iter().flat_map(|list| list.split(',')) {
                     record.add_range(Some(cidr), kind, field);
                 }
@@ -150,17 +237,66 @@ impl Objects {
             record.add_range(Some(cidr), RangeKind::Service, "ServiceCIDR.spec.cidrs");
         }
         // A node's range is a part of kubeadm's: only without that do they count.
+        let mut warning = None;
         if !record.ranges.iter().any(|range| range.kind == RangeKind::Pod) {
-            for node in &self.nodes {
-                for cidr in node.spec.pod_cidrs.iter().chain(&node.spec.pod_cidr) {
-                    record.add_range(Some(cidr), RangeKind::Pod, "Node.spec.podCIDRs");
+            if let Some(node) = self.nodes.iter().find(|node| node.has_calico_elsewhere()) {
+                warning = Some(format!(
+                    "cluster {} has pods of Calico outside of its nodes' podCIDR ({}): add kubectl get \
+                     ippools.crd.projectcalico.org -o json",
+                    record.name,
+                    node.spec.pod_cidr.as_deref().unwrap_or_default()
+                ));
+            } else {
+                for node in &self.nodes {
+                    node.add_ranges(&mut record);
                 }
             }
         }
         super::keep_first(&mut record.ranges);
-        Some(record)
+        Some((record, warning))
     }
 }
+
+impl Node {
+    fn add_ranges(&self, record: &mut super::Cluster) {
+        let cilium =
+            CILIUM.iter().filter_map(|key| Some((*key, self.metadata.annotations.get(*key)?)));
+        let cilium: Vec<_> = cilium.collect();
+        for &(key, cidr) in &cilium {
+            record.add_range(Some(cidr), RangeKind::Pod, key);
+        }
+        if cilium.is_empty() {
+            for cidr in self.spec.pod_cidrs.iter().chain(&self.spec.pod_cidr) {
+                record.add_range(Some(cidr), RangeKind::Pod, "Node.spec.podCIDRs");
+            }
+        }
+    }
+
+    /// Whether Calico has given the node's tunnel an address, which is one of its pods', that is not
+    /// of the range that Kubernetes has for the node.
+    fn has_calico_elsewhere(&self) -> bool {
+        let ranges = self.spec.pod_cidrs.iter().chain(&self.spec.pod_cidr);
+        let ranges: Vec<_> = ranges.filter_map(|text| cidr::parse(text).ok()).collect();
+        let tunnels = CALICO.iter().filter_map(|key| self.metadata.annotations.get(*key));
+        let mut tunnels = tunnels.filter_map(|text| text.parse::<IpAddr>().ok());
+        tunnels.any(|tunnel| !ranges.iter().any(|range| range.contains(&tunnel)))
+    }
+}
+
+/// The annotations in which Cilium notes a node's ranges.
+const CILIUM: [&str; 4] = [
+    "network.cilium.io/ipv4-pod-cidr",
+    "network.cilium.io/ipv6-pod-cidr",
+    "io.cilium.network.ipv4-pod-cidr",
+    "io.cilium.network.ipv6-pod-cidr",
+];
+
+/// Those in which Calico notes the addresses of a node's tunnels.
+const CALICO: [&str; 3] = [
+    "projectcalico.org/IPv4IPIPTunnelAddr",
+    "projectcalico.org/IPv4VXLANTunnelAddr",
+    "projectcalico.org/IPv6VXLANTunnelAddr",
+];
 
 #[cfg(test)]
 mod tests {
@@ -176,7 +312,7 @@ mod tests {
         let mut objects = Objects::default();
         objects.add_node(node(&["10.244.0.0/24", "fd00::/64"]));
         objects.add_node(node(&["10.244.1.0/24"]));
-        let record = objects.into_record("prod-eu.json").unwrap();
+        let (record, _) = objects.into_record("prod-eu.json").unwrap();
         assert_eq!(record.name, "prod-eu");
         let cidrs: Vec<&str> = record.ranges.iter().map(|range| range.cidr.as_str()).collect();
         assert_eq!(cidrs, ["10.244.0.0/24", "fd00::/64", "10.244.1.0/24"]);
@@ -186,7 +322,7 @@ mod tests {
         let map = json!({"metadata": {"name": "kubeadm-config"}, "data": {"ClusterConfiguration":
             "clusterName: lab\ncontrolPlaneEndpoint: 192.168.1.2:6443\nnetworking:\n  podSubnet: 10.244.0.0/16,fd00::/48\n  serviceSubnet: 10.96.0.0/12\n"}});
         objects.add_config_map(serde_json::from_value(map).unwrap()).unwrap();
-        let record = objects.into_record("stdin").unwrap();
+        let (record, _) = objects.into_record("stdin").unwrap();
         assert_eq!(record.name, "lab");
         let ranges: Vec<_> = record.ranges.iter().map(|r| (r.cidr.as_str(), r.kind)).collect();
         assert_eq!(
@@ -198,6 +334,83 @@ mod tests {
             ]
         );
         assert_eq!(record.endpoints[0].url, "https://192.168.1.2:6443");
+    }
+
+    #[test]
+    fn network_plugins_have_their_own_pod_ranges() {
+        let annotated = |annotations: serde_json::Value| {
+            serde_json::from_value::<Node>(json!({"metadata": {"annotations": annotations},
+                "spec": {"podCIDR": "192.168.0.0/24"}}))
+            .unwrap()
+        };
+        let map = |data: serde_json::Value| {
+            serde_json::from_value(json!({"metadata": {"name": "cilium-config"}, "data": data}))
+                .unwrap()
+        };
+        type Add = fn(&mut Objects, Node, &dyn Fn(serde_json::Value) -> ConfigMap);
+        let calico = json!({"projectcalico.org/IPv4VXLANTunnelAddr": "172.31.7.1"});
+        let cilium = json!({"network.cilium.io/ipv4-pod-cidr": "10.0.1.0/24"});
+        let cases: [(serde_json::Value, Add, &[&str], bool); 7] = [
+            (json!({}), |o, n, _| o.add_node(n), &["192.168.0.0/24"], false),
+            (calico.clone(), |o, n, _| o.add_node(n), &[], true),
+            (
+                json!({"projectcalico.org/IPv4VXLANTunnelAddr": "192.168.0.1"}),
+                |o, n, _| o.add_node(n),
+                &["192.168.0.0/24"],
+                false,
+            ),
+            (
+                calico,
+                |o, n, _| {
+                    o.add_node(n);
+                    let pool = json!({"spec": {"cidr": "172.31.0.0/16", "ipipMode": "Always"}});
+                    o.add_ip_pool(serde_json::from_value(pool).unwrap());
+                },
+                &["172.31.0.0/16"],
+                false,
+            ),
+            (cilium.clone(), |o, n, _| o.add_node(n), &["10.0.1.0/24"], false),
+            (
+                cilium,
+                |o, n, map| {
+                    o.add_node(n);
+                    let data =
+                        json!({"ipam": "cluster-pool", "cluster-pool-ipv4-cidr": "10.0.0.0/8"});
+                    o.add_config_map(map(data)).unwrap();
+                },
+                &["10.0.0.0/8"],
+                false,
+            ),
+            (
+                json!({}),
+                |o, n, map| {
+                    o.add_node(n);
+                    let data =
+                        json!({"ipam": "kubernetes", "cluster-pool-ipv4-cidr": "10.0.0.0/8"});
+                    o.add_config_map(map(data)).unwrap();
+                },
+                &["192.168.0.0/24"],
+                false,
+            ),
+        ];
+        for (annotations, add, expected, is_open) in cases {
+            let mut objects = Objects::default();
+            add(&mut objects, annotated(annotations.clone()), &map);
+            let (record, warning) = objects.into_record("lab.json").unwrap();
+            let cidrs: Vec<&str> = record.ranges.iter().map(|range| range.cidr.as_str()).collect();
+            assert_eq!(cidrs, expected, "{annotations}");
+            assert_eq!(warning.is_some(), is_open, "{annotations}");
+        }
+        let network = json!({"spec": {"clusterNetwork": [{"cidr": "10.128.0.0/14", "hostPrefix": 23}],
+            "serviceNetwork": ["172.30.0.0/16"]}});
+        let mut objects = Objects::default();
+        objects.add_openshift(serde_json::from_value(network).unwrap());
+        let (record, _) = objects.into_record("lab.json").unwrap();
+        let ranges: Vec<_> = record.ranges.iter().map(|r| (r.cidr.as_str(), r.kind)).collect();
+        assert_eq!(
+            ranges,
+            [("10.128.0.0/14", RangeKind::Pod), ("172.30.0.0/16", RangeKind::Service)]
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub fn read_with(
     mut other: impl FnMut(&Document<'_>) -> Result<bool>,
 ) -> Result<Descriptions> {
     let mut subnets = Subnets::default();
+    let mut pod_subnets = Vec::new();
     let mut described = Vec::new();
     for source in sources {
         // What gcloud lists is the longest by far.
@@ -53,7 +54,12 @@ pub fn read_with(
                         Kind::Subnetwork => document.decode::<Subnetwork>()?.add_to(&mut subnets),
                         Kind::AwsNetworks => document.decode::<AwsNetworks>()?.add_to(&mut subnets),
                         Kind::AzureSubnet => document.decode::<AzureSubnet>()?.add_to(&mut subnets),
+                        Kind::EniConfig => {
+                            pod_subnets.push(document.decode::<eks::EniConfig>()?.into_subnet());
+                        }
                         Kind::Node => objects.add_node(document.decode()?),
+                        Kind::IpPool => objects.add_ip_pool(document.decode()?),
+                        Kind::OpenShiftNetwork => objects.add_openshift(document.decode()?),
                         Kind::ServiceCidr => objects.add_service_cidr(document.decode()?),
                         Kind::Namespace => objects.add_namespace(document.decode()?),
                         Kind::ConfigMap => objects
@@ -68,14 +74,24 @@ pub fn read_with(
             described.push((place, description));
         }
         let plain = objects.into_record(&source.name);
-        described.extend(plain.map(|c| (source.name.clone(), Description::Record(Box::new(c)))));
+        described.extend(plain.map(|(cluster, warning)| {
+            (source.name.clone(), Description::Plain(Box::new(cluster), warning))
+        }));
+    }
+    let eks = described.iter().filter(|(_, one)| matches!(one, Description::Eks(_))).count();
+    if !pod_subnets.is_empty() && eks != 1 {
+        return Err(Error::data(format!(
+            "ENIConfigs do not say of which of {eks} EKS clusters they are"
+        ))
+        .hint("give each EKS cluster with its own ENIConfigs alone, as records: mesh-clusters"));
     }
     let mut all = Descriptions::default();
     for (place, description) in described {
         let (cluster, warning) = match description {
             Description::Record(cluster) => (*cluster, None),
+            Description::Plain(cluster, warning) => (*cluster, warning),
             Description::Gke(cluster) => cluster.into_record(&subnets),
-            Description::Eks(cluster) => cluster.into_record(&subnets),
+            Description::Eks(cluster) => cluster.into_record(&subnets, &pod_subnets),
             Description::Aks(cluster) => cluster.into_record(&subnets),
             Description::Kubeconfig(config) => {
                 all.clusters.extend(config.clusters(None));
@@ -93,6 +109,7 @@ pub fn read_with(
 /// One or more clusters; what they say may need the subnets, which can come later.
 enum Description {
     Record(Box<Cluster>),
+    Plain(Box<Cluster>, Option<String>),
     Gke(Box<gke::Cluster>),
     Eks(Box<eks::Described>),
     Aks(Box<aks::ManagedCluster>),
@@ -110,6 +127,9 @@ enum Kind {
     Subnetwork,
     AwsNetworks,
     AzureSubnet,
+    EniConfig,
+    IpPool,
+    OpenShiftNetwork,
     Node,
     ServiceCidr,
     ConfigMap,
@@ -154,6 +174,9 @@ fn kind(document: &Document<'_>) -> Result<Kind> {
         Some("Cluster") if version.starts_with("meshutils/") => Kind::Record,
         Some("Config") => Kind::Kubeconfig,
         Some("Node") => Kind::Node,
+        Some("ENIConfig") => Kind::EniConfig,
+        Some("IPPool") => Kind::IpPool,
+        Some("Network") if version.starts_with("config.openshift.io/") => Kind::OpenShiftNetwork,
         Some("ServiceCIDR") => Kind::ServiceCidr,
         Some("ConfigMap") => Kind::ConfigMap,
         Some("Namespace") => Kind::Namespace,
@@ -181,7 +204,8 @@ fn unknown(document: &Document<'_>) -> Error {
     Error::data(format!("is no description of a cluster{what}")).at(document.place()).hint(
         "known are, as JSON: gcloud container clusters and networks subnets list|describe, \
          aws eks describe-cluster and ec2 describe-subnets|describe-vpcs, az aks and network \
-         vnet subnet show|list, kubectl get nodes,servicecidrs,cm; kubeconfigs; cluster records",
+         vnet subnet show|list, kubectl get nodes,servicecidrs,cm and the objects of network plugins (ENIConfig, \
+         IPPool, OpenShift's Network); kubeconfigs; cluster records",
     )
 }
 

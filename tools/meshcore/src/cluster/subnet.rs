@@ -14,6 +14,8 @@ pub(super) struct Subnet {
     pub primary: Vec<String>,
     /// Named secondary ranges (Google Cloud): addresses of pods and services.
     pub secondary: BTreeMap<String, String>,
+    /// The VPC that it is a part of (AWS).
+    pub vpc: Option<String>,
 }
 
 impl Subnets {
@@ -23,6 +25,12 @@ impl Subnets {
 
     pub(super) fn get(&self, id: &str) -> Option<&Subnet> {
         self.0.get(&key(id))
+    }
+
+    /// The IDs of the subnets of a VPC, but for some.
+    pub(super) fn others_of(&self, vpc: &str, known: &[String]) -> Vec<&str> {
+        let of_vpc = self.0.iter().filter(|(_, subnet)| subnet.vpc.as_deref() == Some(vpc));
+        of_vpc.map(|(id, _)| id.as_str()).filter(|id| known.iter().all(|one| one != id)).collect()
     }
 }
 
@@ -56,6 +64,7 @@ impl Subnetwork {
         let subnet = Subnet {
             primary: self.ip_cidr_range.into_iter().chain(self.ipv6_cidr_range).collect(),
             secondary: secondary.map(|range| (range.range_name, range.ip_cidr_range)).collect(),
+            vpc: None,
         };
         subnets.add(&self.self_link, subnet);
     }
@@ -96,8 +105,9 @@ impl AwsNetworks {
             primary.extend(
                 others.map(|block| block.cidr_block).filter(|block| known.insert(block.clone())),
             );
+            let vpc = network.subnet_id.is_some().then(|| network.vpc_id.clone());
             let id = network.subnet_id.unwrap_or(network.vpc_id);
-            subnets.add(&id, Subnet { primary, ..Subnet::default() });
+            subnets.add(&id, Subnet { primary, vpc, ..Subnet::default() });
         }
     }
 }
