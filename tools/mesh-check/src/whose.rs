@@ -57,7 +57,7 @@ impl<'a> Whose<'a> {
     #[must_use]
     pub fn is(&self, remote: &RemoteCluster) -> Option<usize> {
         let (mut token, mut account) = (None, None);
-        if let Credential::Token { claims, fingerprint } = &remote.credential {
+        if let Credential::Token { claims, fingerprint, .. } = &remote.credential {
             token = Some(Mark::Token(fingerprint));
             let of = claims.as_ref().and_then(|claims| claims.account.as_ref());
             account = of.and_then(|account| account.uid.as_deref()).map(Mark::Account);

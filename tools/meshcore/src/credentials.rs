@@ -127,13 +127,28 @@ pub struct Exec {
     pub api_version: String,
 }
 
-/// A plugin, and its configuration, which nobody here needs.
+/// A plugin, and of its configuration what tells how long it works.
 #[derive(Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(default)]
 pub struct AuthProvider {
     /// `oidc`, `gcp`, `azure`, `openstack`.
     #[serde(deserialize_with = "null_as_default")]
     pub name: String,
+    /// Of `oidc`.
+    #[serde(deserialize_with = "null_as_default")]
+    pub config: OidcTokens,
+}
+
+/// Tokens of the plugin `oidc`; empty for none.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct OidcTokens {
+    /// What API servers are shown.
+    #[serde(deserialize_with = "as_written")]
+    pub id_token: String,
+    /// What gets another one.
+    #[serde(deserialize_with = "as_written")]
+    pub refresh_token: String,
 }
 
 /// The names of a cluster and a user; empty for none.

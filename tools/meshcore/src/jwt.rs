@@ -179,10 +179,57 @@ pub fn fingerprint(token: &str) -> String {
     digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-/// A token that says the same, has the same fingerprint and opens nothing.
+/// What a token shows by how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing but what is in it, if it is a JWT.
+    Plain,
+    /// That no request can carry it: Go sends no control characters but tabs in a header
+    /// (golang.org/x/net/http/httpguts).
+    Unsendable,
+    /// That it is of `aws eks get-token`, and ends 15 minutes after it was made.
+    Eks,
+    /// That it is Google's, for people and machines, and ends within an hour.
+    Google,
+    /// That it is of `oc login`, and ends within a day unless OpenShift is told otherwise.
+    OpenShift,
+}
+
+impl Form {
+    /// How they begin. A redacted token begins as the one that it was; one that had characters
+    /// which it cannot have says so.
+    const BEGINNINGS: [(&str, Self); 4] = [
+        ("unsendable.redacted-", Self::Unsendable),
+        ("k8s-aws-v1.", Self::Eks),
+        ("ya29.", Self::Google),
+        ("sha256~", Self::OpenShift),
+    ];
+
+    /// That of a token.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        if token.bytes().any(|b| b != b'\t' && b.is_ascii_control()) {
+            return Self::Unsendable;
+        }
+        let known = Self::BEGINNINGS.iter().find(|(start, _)| token.starts_with(start));
+        known.map_or(Self::Plain, |(_, form)| *form)
+    }
+
+    /// A token of this form that says no more than its mark; none of a plain one.
+    fn redacted(self, mark: &str) -> Option<String> {
+        let (beginning, _) = Self::BEGINNINGS.iter().find(|(_, form)| *form == self)?;
+        let beginning = beginning.trim_end_matches(REDACTED).trim_end_matches('.');
+        Some(format!("{beginning}.{mark}"))
+    }
+}
+
+/// A token that says and shows the same, has the same fingerprint and opens nothing.
 #[must_use]
-pub fn without_signature(claims: Option<&JwtClaims>, fingerprint: &str) -> String {
+pub fn without_signature(claims: Option<&JwtClaims>, form: Form, fingerprint: &str) -> String {
     let mark = format!("{REDACTED}{fingerprint}");
+    if let Some(redacted) = form.redacted(&mark) {
+        return redacted;
+    }
     let Some(claims) = claims else { return mark };
     let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_second);
     let account = claims.account.as_ref();
@@ -207,10 +254,14 @@ pub fn without_signature(claims: Option<&JwtClaims>, fingerprint: &str) -> Strin
 const REDACTED: &str = "redacted-";
 
 /// The token with its fingerprint in the signature's place, so that nobody can use it and its
-/// claims can still be read; of a token that is no JWT, the fingerprint alone.
+/// claims can still be read; of a token that is no JWT, the fingerprint
+/// and its form alone.
 #[must_use]
 pub fn redact(token: &str) -> String {
     let mark = format!("{REDACTED}{}", fingerprint(token));
+    if let Some(redacted) = Form::of(token).redacted(&mark) {
+        return redacted;
+    }
     match token.rsplit_once('.').filter(|_| JwtClaims::read(token).is_some()) {
         Some((claims, _)) => format!("{claims}.{mark}"),
         None => mark,
@@ -277,12 +328,20 @@ mod tests {
             "kubernetes.io": {"serviceaccount": {"name": "a", "uid": "u"}, "pod": {"name": "p"},
                 "secret": {"name": "s"}},
         }));
-        let token = without_signature(Some(&claims), "0123456789ab");
-        assert_eq!(JwtClaims::read(&token), Some(claims));
+        let token = without_signature(Some(&claims), Form::Plain, "0123456789ab");
+        assert_eq!(JwtClaims::read(&token).as_ref(), Some(&claims));
         assert_eq!(fingerprint(&token), "0123456789ab");
         let nothing = JwtClaims::default();
-        assert_eq!(JwtClaims::read(&without_signature(Some(&nothing), "0")), Some(nothing));
-        let opaque = without_signature(None, "0123456789ab");
+        assert_eq!(
+            JwtClaims::read(&without_signature(Some(&nothing), Form::Plain, "0")),
+            Some(nothing)
+        );
+        for form in [Form::Unsendable, Form::Eks, Form::Google, Form::OpenShift] {
+            let token = without_signature(Some(&claims), form, "0123456789ab");
+            assert_eq!((Form::of(&token), fingerprint(&token).as_str()), (form, "0123456789ab"));
+            assert_eq!(redact(&token), token);
+        }
+        let opaque = without_signature(None, Form::Plain, "0123456789ab");
         assert_eq!(
             (JwtClaims::read(&opaque), fingerprint(&opaque).as_str()),
             (None, "0123456789ab")

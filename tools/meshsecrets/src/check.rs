@@ -47,6 +47,9 @@ pub const ACCOUNT_NAMESPACE: Check =
 pub const AUDIENCE: Check = Check::warning("MESH0440", "a token for somebody else");
 pub const POD: Check = Check::warning("MESH0441", "a token that ends with a pod");
 pub const EXPIRY_NOTE: Check = Check::warning("MESH0442", "an expiry that is not the token's");
+pub const CHARACTERS: Check = Check::error("MESH0443", "a token that no request can carry");
+pub const SHORT_LIVED: Check =
+    Check::error("MESH0444", "a token of which it is known that it ends soon");
 
 // Against the objects of the cluster that it is for.
 pub const ACCOUNT_GONE: Check = Check::error("MESH0451", "a service account that is gone");
@@ -98,6 +101,8 @@ pub const ALL: &[Check] = &[
     AUDIENCE,
     POD,
     EXPIRY_NOTE,
+    CHARACTERS,
+    SHORT_LIVED,
     ACCOUNT_GONE,
     TOKEN_GONE,
     OTHER_CA,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use meshcore::check::Check;
 use meshcore::credentials::User;
 use meshcore::finding::Finding;
-use meshcore::jwt::{JwtClaims, fingerprint};
+use meshcore::jwt::{Form, JwtClaims, fingerprint};
 use meshcore::{Error, Result};
 use serde_json::json;
 use std::time::{Duration, SystemTime};
@@ -51,16 +51,48 @@ pub fn findings(subject: Subject<'_>, user: &User, when: When) -> Vec<Finding> {
         |check, text: &str| vec![subject.finding(check, text, json!({}), subject.make_again(&[]))];
     if !user.token.is_empty() {
         let fingerprint = fingerprint(&user.token);
+        let evidence = json!({"fingerprint": fingerprint});
+        let shown = match Form::of(&user.token) {
+            Form::Plain => None,
+            Form::Unsendable => Some((
+                check::CHARACTERS,
+                "its token has a line break or another control character in it, and no request can \
+                 carry it: was it encoded with a line break at its end?",
+            )),
+            Form::Eks => Some((
+                check::SHORT_LIVED,
+                "its token is of aws eks get-token, and ends 15 minutes after it was made",
+            )),
+            Form::Google => Some((
+                check::SHORT_LIVED,
+                "its token is an access token of Google's, and ends within an hour",
+            )),
+            Form::OpenShift => Some((
+                check::SHORT_LIVED,
+                "its token is of oc login, and ends within a day unless that was changed",
+            )),
+        };
+        if let Some((check, text)) = shown {
+            return vec![subject.finding(check, text, evidence, subject.make_again(&[]))];
+        }
         if let Some(claims) = JwtClaims::read(&user.token) {
             return of_token(subject, &claims, &fingerprint, when);
         }
         let text = "its token is no JWT, so nobody can tell when it ends or whose it is";
-        let evidence = json!({"fingerprint": fingerprint});
         return vec![subject.finding(check::OPAQUE, text, evidence, subject.make_again(&[]))];
     }
     if !user.username.is_empty() || !user.password.is_empty() {
         let text = "it has a password, which Kubernetes takes since 1.19 no more";
         return finding(check::PASSWORD, text);
+    }
+    if let Some(provider) = &user.auth_provider
+        && provider.name == "oidc"
+        && provider.config.refresh_token.is_empty()
+        && let Some(expires) = JwtClaims::read(&provider.config.id_token).and_then(|c| c.expires)
+        && expires <= when.at
+    {
+        let text = format!("its id-token has expired, on {expires}, and it has no refresh-token");
+        return finding(check::EXPIRED, &text);
     }
     let has_more = user.exec.is_some()
         || user.auth_provider.is_some()
@@ -272,8 +304,33 @@ mod tests {
 
     #[test]
     fn other_credentials_are_known() {
+        for (token, code) in [
+            ("opaque.secret", "MESH0433"),
+            ("ya29.secret", "MESH0444"),
+            ("k8s-aws-v1.secret", "MESH0444"),
+            ("sha256~secret", "MESH0444"),
+            ("secret\n", "MESH0443"),
+            ("sec\0ret", "MESH0443"),
+        ] {
+            assert_eq!(
+                codes(&User { token: token.into(), ..User::default() }),
+                [code],
+                "{token:?}"
+            );
+        }
+        let mut with_line_break = reader(json!({}));
+        with_line_break.token.push('\n');
+        assert_eq!(codes(&with_line_break), ["MESH0443"]);
+        let oidc = |more: Value| {
+            let id_token = user(&json!({"exp": NOON})).token;
+            let mut config = json!({"id-token": id_token});
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let user = json!({"auth-provider": {"name": "oidc", "config": config}});
+            codes(&serde_json::from_value::<User>(user).unwrap())
+        };
+        assert_eq!(oidc(json!({})), ["MESH0434"]);
+        assert_eq!(oidc(json!({"refresh-token": "r"})), [] as [&str; 0]);
         let opaque = User { token: "ya29.secret".into(), ..User::default() };
-        assert_eq!(codes(&opaque), ["MESH0433"]);
         assert!(!format!("{:?}", found(&opaque)).contains("secret\""));
         assert_eq!(codes(&User { password: "x".into(), ..User::default() }), ["MESH0432"]);
         assert_eq!(codes(&User::default()), ["MESH0431"]);

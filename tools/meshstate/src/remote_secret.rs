@@ -2,7 +2,7 @@
 //! their claims and fingerprint, of everything else only what kind it is.
 
 use jiff::Timestamp;
-use meshcore::jwt::JwtClaims;
+use meshcore::jwt::{Form, JwtClaims};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,6 +56,8 @@ pub enum Credential {
     Token {
         /// What it says of itself, where it is a JWT.
         claims: Option<Arc<JwtClaims>>,
+        /// What it shows by how it is written.
+        form: Form,
         /// Equal for equal tokens, also after redaction.
         fingerprint: String,
     },

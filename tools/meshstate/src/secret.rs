@@ -6,7 +6,7 @@ use crate::{CaSecret, ClusterState, Credential, RemoteCluster, RemoteSecret, Tok
 use meshcore::Address;
 use meshcore::credentials::{Cluster, Kubeconfig, User, certificates_only, decode_base64};
 use meshcore::input::{Verbatim, null_as_default};
-use meshcore::jwt::{JwtClaims, fingerprint};
+use meshcore::jwt::{Form, JwtClaims, fingerprint};
 use meshcore::remote_secret::{LABEL, is_remote};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -107,6 +107,7 @@ fn credential(user: &User, pool: &mut Pool) -> Credential {
     } else if !user.token.is_empty() {
         Credential::Token {
             claims: JwtClaims::read(&user.token).map(|claims| pool.claims(claims)),
+            form: Form::of(&user.token),
             fingerprint: fingerprint(&user.token),
         }
     } else if !user.client_certificate_data.0.is_empty() {

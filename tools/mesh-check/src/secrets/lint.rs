@@ -334,8 +334,8 @@ fn authority(remote: &RemoteCluster) -> String {
 fn user(credential: &Credential) -> User {
     let mut user = User::default();
     match credential {
-        Credential::Token { claims, fingerprint } => {
-            user.token = jwt::without_signature(claims.as_deref(), fingerprint);
+        Credential::Token { claims, form, fingerprint } => {
+            user.token = jwt::without_signature(claims.as_deref(), *form, fingerprint);
         }
         Credential::ClientCertificate(pem) => {
             user.client_certificate_data = Bytes(pem.clone().into_bytes());
@@ -346,7 +346,8 @@ fn user(credential: &Credential) -> User {
             user.exec = Some(Exec { command: command.to_owned(), ..Exec::default() });
         }
         Credential::AuthProvider { name } => {
-            user.auth_provider = Some(AuthProvider { name: name.clone() });
+            user.auth_provider =
+                Some(AuthProvider { name: name.clone(), ..AuthProvider::default() });
         }
         Credential::Files => user.token_file = "redacted".to_owned(),
         Credential::None => {}

@@ -297,6 +297,27 @@ pub const POD: Check = Check {
     source: "Kubernetes, bound service account tokens",
 };
 
+pub const CHARACTERS: Check = Check {
+    code: "MESH0443",
+    severity: Error,
+    title: "a token that no request can carry",
+    meaning: "The token has a line break or another control character in it, often at its end, as echo \
+        writes one. Go refuses to send it, so istiod never reads the cluster.",
+    remedy: "Make the Secret again; encode tokens with printf or echo -n.",
+    source: "kubernetes issue 52919; golang.org/x/net/http/httpguts",
+};
+
+pub const SHORT_LIVED: Check = Check {
+    code: "MESH0444",
+    severity: Error,
+    title: "a token of which it is known that it ends soon",
+    meaning: "The token is one that a cloud gives to people: k8s-aws-v1. of EKS works for 15 minutes, \
+        ya29. of Google for an hour, sha256~ of OpenShift for a day. istiod gets no other when it \
+        has ended.",
+    remedy: "Make the Secret again with a service account's token.",
+    source: "aws eks get-token; Google Cloud, access tokens; OpenShift, accessTokenMaxAgeSeconds",
+};
+
 pub const EXPIRY_NOTE: Check = Check {
     code: "MESH0442",
     severity: Warning,
@@ -371,6 +392,8 @@ pub const ALL: &[Check] = &[
     AUDIENCE,
     POD,
     EXPIRY_NOTE,
+    CHARACTERS,
+    SHORT_LIVED,
     ACCOUNT_GONE,
     TOKEN_GONE,
     OTHER_CA,

@@ -115,6 +115,8 @@ pub const LINT: &[Case] = &[
     ("MESH0442", |mesh| {
         secret(mesh)["metadata"]["annotations"]["meshutils/expires"] = json!(days(1));
     }),
+    ("MESH0443", |mesh| user(mesh, json!({"token": "redacted-0123456789ab\n"}))),
+    ("MESH0444", |mesh| user(mesh, json!({"token": "k8s-aws-v1.redacted"}))),
     ("MESH0451", |mesh| {
         let account = mesh.object("cluster2", "ServiceAccount", "istio-reader-service-account");
         account["metadata"]["name"] = json!("other");
