@@ -15,7 +15,7 @@ pub fn findings(subject: Subject<'_>, parsed: &Parsed<'_>, at: i64, within: i64)
     let mut findings = Vec::new();
     findings.extend(something_else(subject, parsed));
     findings.extend(samples(subject, parsed));
-    findings.extend(expiring(subject, parsed, at, within));
+    findings.extend(on_the_way(subject, parsed, at, within));
     let Some(ca) = parsed.signing() else { return findings };
     if !ca.may_sign() {
         let text = format!(
@@ -69,13 +69,25 @@ fn samples(subject: Subject<'_>, parsed: &Parsed<'_>) -> Option<Finding> {
     Some(subject.finding(check::SAMPLE, &text, told(certificate), new_root()))
 }
 
-/// What leads to the root now and will not for long, and roots that are in vain.
-fn expiring(subject: Subject<'_>, parsed: &Parsed<'_>, at: i64, within: i64) -> Vec<Finding> {
+/// What leads to the root for istiod and not for its workloads, what will not for long, and roots
+/// that are in vain. istiod asks for the way of its own certificate alone, which has one CA fewer in
+/// it than that of a workload.
+fn on_the_way(subject: Subject<'_>, parsed: &Parsed<'_>, at: i64, within: i64) -> Vec<Finding> {
     let (chain, roots) = (parsed.chain.certificates(), parsed.roots.certificates());
     let path = parsed.signing().and_then(|ca| chain::path(ca, &chain, &roots, at).ok());
     let Some(path) = path else { return Vec::new() };
     let mut findings = Vec::new();
-    for certificate in &path {
+    for (below, certificate) in path.iter().enumerate() {
+        let allowed = certificate.path_len().map_or(usize::MAX, |length| length as usize);
+        if below > allowed {
+            let text = format!(
+                "the certificate {} allows {allowed} CAs between it and a workload (pathlen), and there \
+                 are {below}: peers refuse every workload",
+                certificate.name()
+            );
+            let evidence = told(certificate);
+            findings.push(subject.finding(check::PATH_LENGTH, &text, evidence, new_root()));
+        }
         if certificate.not_after() <= at.saturating_add(within) {
             let text = format!(
                 "the certificate {} expires at {}",

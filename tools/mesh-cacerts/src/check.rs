@@ -28,6 +28,7 @@ pub const NO_CERTIFICATE: Check = Check::error("MESH0517", "something else among
 pub const EXPIRES: Check = Check::warning("MESH0518", "a certificate that expires soon");
 pub const SAMPLE: Check = Check::error("MESH0519", "Istio's sample CA, whose key is public");
 pub const FILE_MODE: Check = Check::error("MESH0520", "a key file that others can read");
+pub const PATH_LENGTH: Check = Check::error("MESH0521", "a CA that allows no istiod below it");
 
 // What is between clusters, and between a cluster's CA and what its proxies were given.
 pub const NO_TRUST: Check = Check::error("MESH0531", "clusters that do not trust each other");
@@ -56,6 +57,7 @@ pub const ALL: &[Check] = &[
     EXPIRES,
     SAMPLE,
     FILE_MODE,
+    PATH_LENGTH,
     NO_TRUST,
     ROOTS_DIFFER,
     SAME_KEY,

@@ -135,6 +135,18 @@ pub const SAMPLE: Check = Check {
     source: "istio/istio samples/certs",
 };
 
+pub const PATH_LENGTH: Check = Check {
+    code: "MESH0521",
+    severity: Error,
+    title: "a CA that allows no istiod below it",
+    meaning: "A certificate above istiod's CA has a path length (pathlen) that allows fewer CAs below it \
+        than there are. istiod starts, as its own certificate is allowed, and peers refuse every \
+        workload.",
+    remedy: "Have istiod's CA signed by one that allows CAs below it: a template of AWS Private CA \
+        with PathLen1, for instance.",
+    source: "RFC 5280, 4.2.1.9",
+};
+
 pub const NO_TRUST: Check = Check {
     code: "MESH0531",
     severity: Error,
@@ -191,6 +203,7 @@ pub const ALL: &[Check] = &[
     OTHER_ROOT,
     EXPIRES,
     SAMPLE,
+    PATH_LENGTH,
     NO_TRUST,
     ROOTS_DIFFER,
     SAME_KEY,

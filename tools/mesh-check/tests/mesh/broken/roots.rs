@@ -63,6 +63,10 @@ pub const ROOTS: &[Case] = &[
         let own = include_str!("../../../../meshpki/tests/data/sample-ca-2018.pem");
         joined(mesh, own, include_str!("../../../../meshpki/tests/data/sample-root-2018.pem"));
     }),
+    ("MESH0521", |mesh| {
+        let root = include_str!("../../data/root-pathlen-0.pem");
+        joined(mesh, include_str!("../../data/below-pathlen-0.pem"), root);
+    }),
     ("MESH0511", |mesh| {
         let key_usage = BTreeSet::from([KeyUsage::DigitalSignature]);
         made(mesh, CaSpec { key_usage, ..own() }, 1000);
