@@ -80,7 +80,7 @@ fn tells_what_kept_it_from_asking() {
     // From now on there is no client, and nothing is begun.
     let ran = probe(&namespace, &["--finally", "echo over"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
-    let told = format!("no pod with app=sleep in {namespace} can be the client");
+    let told = format!("no pod with app in (sleep,curl) in {namespace} can be the client");
     assert!(ran.stderr.contains(&told) && !ran.stderr.contains("over"), "{ran:?}");
 }
 
@@ -186,7 +186,7 @@ fn needs_the_right_to_exec() {
     assert!(ran.stderr.contains("cannot") && ran.stderr.contains("pods/exec"), "{ran:?}");
     let ran = probe(&namespace, &["--as", &unique("nobody")]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
-    assert!(ran.stderr.contains("cannot list pods with app=sleep"), "{ran:?}");
+    assert!(ran.stderr.contains("cannot list pods with app in (sleep,curl)"), "{ran:?}");
 }
 
 // --- with pods that run ---

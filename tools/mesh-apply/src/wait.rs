@@ -13,6 +13,15 @@ pub fn waits_for(object: &Value) -> Option<String> {
     let count = |what: &str, have: i64, want: i64| {
         (have < want).then(|| format!("{have} of {want} pods are {what}"))
     };
+    let failure = || {
+        let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+        let mut failures =
+            conditions.filter(|one| one["type"] == "ReplicaFailure" && one["status"] == "True");
+        Some(format!(": {}", failures.next()?["message"].as_str()?))
+    };
+    let count = |what: &str, have: i64, want: i64| {
+        Some(count(what, have, want)? + &failure().unwrap_or_default())
+    };
     match object["kind"].as_str()? {
         "Deployment" | "StatefulSet" | "DaemonSet" if !is_seen => {
             Some("its controller has not seen it".to_owned())
@@ -55,6 +64,12 @@ mod tests {
         for (generation, status, expected) in [
             (2, json!({"observedGeneration": 1}), Some("its controller has not seen it")),
             (1, json!({"observedGeneration": 1}), Some("0 of 2 pods are updated")),
+            (
+                1,
+                json!({"observedGeneration": 1, "conditions": [{"type": "ReplicaFailure",
+                    "status": "True", "message": "pods \"a\" is forbidden: exceeded quota"}]}),
+                Some("0 of 2 pods are updated: pods \"a\" is forbidden: exceeded quota"),
+            ),
             (
                 1,
                 json!({"observedGeneration": 1, "updatedReplicas": 2, "availableReplicas": 1}),

@@ -109,7 +109,7 @@ fn sources<'a>(
         return Ok(found);
     }
     match (kind, selector) {
-        ("LoadBalancer", _) => Err(Reason::Pending),
+        ("LoadBalancer", _) => Err(Reason::pending(service)),
         ("NodePort", None) => Err(Reason::NoSelector),
         (_, Some(selector)) => {
             let selected = selector.choose(nodes);
@@ -234,7 +234,11 @@ mod tests {
     #[test]
     fn without_an_address_there_is_a_reason() {
         let of = |spec: Value| addresses(&service(&spec, &json!([])), &[], None).unwrap_err();
-        assert_eq!(of(json!({"type": "LoadBalancer"})), Reason::Pending);
+        assert_eq!(of(json!({"type": "LoadBalancer"})), Reason::Pending { left_to: None });
+        let classed =
+            of(json!({"type": "LoadBalancer", "loadBalancerClass": "eks.amazonaws.com/nlb"}));
+        let left_to = Some("loadBalancerClass eks.amazonaws.com/nlb".to_owned());
+        assert_eq!(classed, Reason::Pending { left_to });
         assert_eq!(of(json!({"type": "ClusterIP"})), Reason::ClusterOnly);
         assert_eq!(of(json!({})), Reason::ClusterOnly);
         assert_eq!(of(json!({"type": "NodePort"})), Reason::NoSelector);

@@ -4,6 +4,8 @@ use crate::Target;
 use crate::nodes::SELECTOR;
 use meshcore::owner::AS_OURS;
 use meshcore::{Message, shell};
+use meshkube::k8s_openapi::api::core::v1::Service;
+use meshkube::kube::ResourceExt as _;
 
 /// Why there is no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,10 @@ pub enum Reason {
     /// It is another name for this host.
     Alias(String),
     /// No load balancer has been made for it yet.
-    Pending,
+    Pending {
+        /// What leaves it to a controller that a cluster may not have.
+        left_to: Option<String>,
+    },
     /// It is on all nodes, and istiod is not told which to take.
     NoSelector,
     /// No node of those that istiod takes has an external address.
@@ -41,13 +46,27 @@ pub enum Reason {
     },
 }
 
+/// The annotation by which the in-tree controller of AWS passes a Service over.
+const AWS_TYPE: &str = "service.beta.kubernetes.io/aws-load-balancer-type";
+
 impl Reason {
+    /// Why a Service of type `LoadBalancer` has no address.
+    pub(crate) fn pending(service: &Service) -> Self {
+        let class = service.spec.as_ref().and_then(|spec| spec.load_balancer_class.as_ref());
+        let external = service.annotations().get(AWS_TYPE);
+        let external = external.filter(|kind| ["external", "nlb-ip"].contains(&kind.as_str()));
+        let left_to = class
+            .map(|class| format!("loadBalancerClass {class}"))
+            .or_else(|| external.map(|kind| format!("annotation {AWS_TYPE}: {kind}")));
+        Self::Pending { left_to }
+    }
+
     /// Whether time alone may mend it.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Missing
-            | Self::Pending
+            | Self::Pending { .. }
             | Self::NoNodeAddress { .. }
             | Self::Unresolved { .. } => true,
             Self::ClusterOnly | Self::Alias(_) | Self::NoSelector | Self::NoPort { .. } => false,
@@ -75,9 +94,17 @@ impl Reason {
                 .hint("a gateway for other clusters is of type LoadBalancer")
             }
             Self::Alias(host) => say(format!("is of type ExternalName: another name for {host}")),
-            Self::Pending => {
-                say("has no address yet: no load balancer has been made for it".to_owned())
-                    .hint("kubectl describe service shows what its controller says")
+            Self::Pending { left_to } => {
+                let message =
+                    say("has no address yet: no load balancer has been made for it".to_owned());
+                let message = match left_to {
+                    Some(what) => message.hint(format!(
+                        "{what} leaves it to a controller of its own, and all others pass it over: does \
+                         that one run in the cluster?"
+                    )),
+                    None => message,
+                };
+                message.hint("kubectl describe service shows what its controller says")
             }
             Self::NoSelector => annotate(format!(
                 "is of type NodePort and has no annotation {SELECTOR}: istiod takes no node for it"

@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(short, long, value_name = "NAMESPACE", default_value = "sample", value_parser = DnsLabel::parse)]
     namespace: DnsLabel,
     /// Labels of the client pods; the first that is ready is taken
-    #[arg(long, value_name = "LABELS", default_value = "app=sleep")]
+    #[arg(long, value_name = "LABELS", default_value = "app in (sleep,curl)")]
     selector: String,
     /// Container with curl [default: kubectl's choice, and so the first]
     #[arg(long, value_name = "NAME")]

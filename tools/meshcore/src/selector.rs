@@ -47,6 +47,15 @@ impl LabelSelector {
     }
 }
 
+impl LabelSelector {
+    /// The labels with which an object is selected, where labels alone decide.
+    #[must_use]
+    pub fn labels(&self) -> Option<&Labels> {
+        let is_plain = self.match_expressions.as_ref().is_none_or(Vec::is_empty);
+        self.match_labels.as_ref().filter(|labels| is_plain && !labels.is_empty())
+    }
+}
+
 impl Requirement {
     fn holds(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.key);

@@ -80,6 +80,10 @@ pub fn kubeconfig(error: &KubeconfigError) -> Error {
 
 fn refused(status: &Status, what: &str) -> Error {
     let error = Error::cluster(format!("cannot {what}: {}", status.message.trim()));
+    let told = HINTS.iter().find(|(words, _)| status.message.contains(words));
+    if let Some((_, hint)) = told {
+        return error.hint(*hint);
+    }
     match status.code {
         401 => error.hint("the credentials in the kubeconfig are missing, expired or wrong"),
         403 => error.hint("ask for the right named above; kubectl auth can-i --list shows yours"),
@@ -90,6 +94,23 @@ fn refused(status: &Status, what: &str) -> Error {
         _ => error.hint("kubectl with the same context shows whether the API server is well"),
     }
 }
+
+/// What refusals are about that no code tells apart, by words of the API server that have been the
+/// same since Kubernetes 1.34 at least.
+const HINTS: [(&str, &str); 5] = [
+    ("exceeded quota", "raise the quota, or delete what nobody needs: kubectl describe quota"),
+    ("because it is being terminated", "wait until the namespace is gone, and make it again"),
+    (
+        "failed calling webhook",
+        "is what serves the webhook up? kubectl get validatingwebhookconfigurations,\
+         mutatingwebhookconfigurations shows it: repair it, or delete it if it is left over",
+    ),
+    (
+        "ValidatingAdmissionPolicy",
+        "a policy of the cluster forbids it: change the object or the policy",
+    ),
+    ("field is immutable", "what cannot be changed can be deleted and made again"),
+];
 
 fn is_of_managers(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);

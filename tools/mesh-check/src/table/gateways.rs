@@ -9,9 +9,10 @@ pub const NONE: Check = Check {
     title: "a network that nobody can enter",
     meaning: "Clusters of other networks read endpoints of this network, and it has no gateway: no \
         Service with its label topology.istio.io/network, none in meshNetworks and no east-west \
-        Gateway of ambient. istiod drops the endpoints; the others see none of its pods.",
+        Gateway of ambient. Sidecars are given the addresses of its pods themselves, which nobody \
+        reaches from another network: a share of the requests times out. Waypoints are given none.",
     remedy: "Make an east-west gateway.",
-    source: "istio/istio issue 39712; pilot/pkg/serviceregistry/kube/controller/network.go",
+    source: "istio/istio issues 39712 and 39930; pilot/pkg/xds/endpoints/ep_filters.go",
 };
 
 pub const OTHER_NETWORK: Check = Check {
@@ -40,8 +41,9 @@ pub const NO_ADDRESS: Check = Check {
     title: "a gateway without an address",
     meaning: "The gateway's Service has no address that other networks could use: its load balancer is \
         pending, it is of type ClusterIP, or of type NodePort without the annotation \
-        traffic.istio.io/nodeSelector or without nodes with external addresses. istiod drops the \
-        endpoints behind it.",
+        traffic.istio.io/nodeSelector or without nodes with external addresses. Where the network has \
+        no other gateway, sidecars are given the addresses of its pods themselves, and requests to \
+        these time out.",
     remedy: "Get it an address; mesh-lbaddr says what is missing and waits for it.",
     source: "istio/istio issues 49045, 35707, 40846, 34246 and 29605",
 };

@@ -7,7 +7,7 @@ use crate::member::Member;
 use crate::services;
 use crate::table::services as check;
 use meshcore::selector::{Labels, selects};
-use meshstate::{DestinationRule, EgressScope, Resource, Subset, VirtualService};
+use meshstate::{DestinationRule, EgressScope, Meta, Resource, Subset, VirtualService};
 use std::collections::BTreeSet;
 
 /// Whether a namespace is among those that a list of `exportTo` names; an empty one names all.
@@ -74,7 +74,16 @@ impl Pair<'_> {
             let labels = member.state.namespace(name).map_or(&none, |found| &*found.meta.labels);
             if !selectors.is_empty() && !selectors.iter().any(|one| one.matches(labels)) {
                 let text = format!("its discoverySelectors leave out namespace {name}");
-                return Some((text, Self::edit_config(member)));
+                let fix = match &selectors[..] {
+                    [one] => one.labels(),
+                    _ => None,
+                };
+                let label = |labels: &Labels| {
+                    let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
+                    let words = ["label", "namespace", name].map(str::to_owned);
+                    member.way.change(words.into_iter().chain(labels))
+                };
+                return Some((text, fix.map_or_else(|| Self::edit_config(member), label)));
             }
         }
         None
@@ -240,12 +249,12 @@ impl Pair<'_> {
         }
         match (outcomes.len(), reason) {
             (1, None) => link(Answer::Yes, None),
-            (1, Some(reason)) => {
+            (1, Some((reason, fix))) => {
                 let text = format!("VirtualService {} {reason}", first.meta.object());
                 let words =
                     ["edit", "virtualservice", &first.meta.name, "-n", &first.meta.namespace];
-                let finding =
-                    self.finding(istiod, &check::LED_AWAY, &text, istiod.way.kubectl(words));
+                let fix = fix.unwrap_or_else(|| istiod.way.kubectl(words));
+                let finding = self.finding(istiod, &check::LED_AWAY, &text, fix);
                 link(Answer::No, Some(finding))
             }
             // Some requests may get there: which ones, the routes' conditions say.
@@ -268,22 +277,30 @@ impl Pair<'_> {
             .collect()
     }
 
-    /// Why a destination has no pod in the other cluster.
-    fn blocked(&self, route: &VirtualService, host: &str, subset: Option<&str>) -> Option<String> {
+    /// Why a destination has no pod in the other cluster, and what changes that if it is not the
+    /// route.
+    fn blocked(
+        &self,
+        route: &VirtualService,
+        host: &str,
+        subset: Option<&str>,
+    ) -> Option<(String, Option<String>)> {
+        let by_route = |text: String| Some((text, None));
         if !means(host, &route.meta.namespace, &self.host()) {
-            return Some(format!("routes to {host}"));
+            return by_route(format!("routes to {host}"));
         }
         let name = subset?;
         let is_it = |one: &&Subset| one.name == name;
-        let own = self.rules().into_iter().flatten().flat_map(|rule| &rule.subsets).find(is_it);
-        let Some(own) = own else {
-            return Some(format!("routes to subset {name}, which no DestinationRule has"));
+        let own_rules = self.rules().into_iter().flatten();
+        let own = own_rules.flat_map(|rule| rule.subsets.iter().map(move |one| (rule, one)));
+        let Some((rule, own)) = { own }.find(|(_, one)| is_it(one)) else {
+            return by_route(format!("routes to subset {name}, which no DestinationRule has"));
         };
         let has = |subset: &Subset| {
             self.to.bulk.asked.ready().any(|pod| selects(&subset.labels, &pod.meta.labels))
         };
         if !has(own) {
-            return Some(format!(
+            return by_route(format!(
                 "routes to subset {name}, of which {} has no pod",
                 self.to.name()
             ));
@@ -293,19 +310,25 @@ impl Pair<'_> {
         }
         // The gateway's istiod knows its own rules only.
         let host = self.host();
-        let rules = self.far_istiod().state.destination_rules.iter();
-        let theirs = rules
-            .filter(|rule| means(&rule.host, &rule.meta.namespace, &host))
-            .flat_map(|rule| &rule.subsets)
-            .find(is_it);
-        match theirs {
-            Some(theirs) if has(theirs) => None,
-            _ => Some(format!(
-                "routes to subset {name}, which no DestinationRule in {} has, and so its gateway lets \
-                 no such request through",
-                self.to.name()
-            )),
+        let far = self.far_istiod();
+        let rules = far.state.destination_rules.iter();
+        let mut rules =
+            rules.filter(|rule| means(&rule.host, &rule.meta.namespace, &host)).peekable();
+        let has_none = rules.peek().is_none();
+        if rules.flat_map(|rule| &rule.subsets).find(is_it).is_some_and(has) {
+            return None;
         }
+        let text = format!(
+            "routes to subset {name}, which no DestinationRule in {} has, and so its gateway lets no \
+             such request through",
+            self.to.name()
+        );
+        // Where there is another one, only its owner knows what belongs into it.
+        let Meta { name, namespace, .. } = &rule.meta;
+        let words = ["get", "destinationrule", name, "-n", namespace, "-o", "yaml"];
+        let get = self.near_istiod().way.kubectl(words);
+        let apply = far.way.run("mesh-apply", [] as [&str; 0]);
+        Some((text, has_none.then(|| format!("{get} | {apply}"))))
     }
 
     /// Whether the two clusters mean the same by the ports of the service.

@@ -109,7 +109,7 @@ fn every_failure_is_a_record_of_its_class() {
     assert_eq!(records[10]["body"], "garbage\u{fffd}\u{0}");
     assert_eq!(records[11]["body"].as_str().unwrap().len(), 4096);
     assert_eq!(records[11]["bodyTruncated"], true);
-    assert!(message(13).contains("no pod with app=sleep in sample"), "{}", message(13));
+    assert!(message(13).contains("no pod with app in (sleep,curl) in sample"), "{}", message(13));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_cluster_without_one_request_is_an_error() {
     let _ = run(&stand_in, &["--count", "1"]);
     let output = run(&stand_in, &["--finally", "echo ran >&2"]);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(4), &b""[..]));
-    let told = "no pod with app=sleep in sample can be the client: there is none at all";
+    let told = "no pod with app in (sleep,curl) in sample can be the client: there is none at all";
     assert!(said(&output).contains(told), "{}", said(&output));
     assert!(
         said(&output)
