@@ -6,6 +6,7 @@
 
 mod drill;
 mod harness;
+mod jobs;
 mod load;
 mod machine;
 mod members;
@@ -33,6 +34,7 @@ pub const TESTS: &[Test] = &[
         Needs::Nightly(Nightly::Mesh),
         members::third_joins_and_leaves,
     ),
+    ("whole_mesh_has_jobs", Needs::Nightly(Nightly::MeshAndMusl), jobs::rotate_and_fan_out),
     ("whole_mesh_by_on_prem_mesh", Needs::Nightly(Nightly::Mesh), runbooks::on_prem_mesh),
     ("whole_mesh_by_off_google_mesh", Needs::Nightly(Nightly::Mesh), runbooks::off_google_mesh),
     ("whole_mesh_by_join_mesh", Needs::Nightly(Nightly::Mesh), runbooks::join_mesh),
