@@ -34,21 +34,28 @@ fn get(context: &str, what: &str) -> Value {
     serde_json::from_str(&text).expect("kubectl writes JSON")
 }
 
+/// Puts the image on cluster1's node of a test bed.
+pub fn import_image(bed: &Path) {
+    let read = |name: &str| std::fs::read_to_string(bed.join(name)).expect("the node runs");
+    let node = read("cluster1/run/node");
+    let pid = node.split(' ').next().expect("a number");
+    let assets = Command::new(root().join("scripts/testbed-assets"))
+        .args(["--node", "--print"])
+        .output()
+        .expect("it runs");
+    let assets = String::from_utf8(assets.stdout).expect("it is a path");
+    let mut import = Command::new("nsenter");
+    import.args(["--mount", "--target", pid]).arg(Path::new(assets.trim()).join("ctr"));
+    import.args(["--namespace", "k8s.io", "images", "import"]);
+    import.args(["--snapshotter", read("network/snapshotter").trim()]);
+    let said = run(import.arg(package::image()), "").ok();
+    assert!(said.contains("localhost/meshutils:"), "{said}");
+}
+
 /// The image on cluster1's node, and what an Istio installation has in both clusters.
 fn prepare() {
     static DONE: LazyLock<()> = LazyLock::new(|| {
-        let pid = std::fs::read_to_string(with_nodes().join("cluster1/run/node"));
-        let pid = pid.expect("the node runs").split(' ').next().expect("a number").to_owned();
-        let assets = Command::new(root().join("scripts/testbed-assets"))
-            .args(["--node", "--print"])
-            .output()
-            .expect("it runs");
-        let assets = String::from_utf8(assets.stdout).expect("it is a path");
-        let mut import = Command::new("nsenter");
-        import.args(["--mount", "--target", &pid]).arg(Path::new(assets.trim()).join("ctr"));
-        import.args(["--namespace", "k8s.io", "images", "import", "--snapshotter", "native"]);
-        let said = run(import.arg(package::image()), "").ok();
-        assert!(said.contains("localhost/meshutils:"), "{said}");
+        import_image(with_nodes());
         for context in CLUSTERS {
             let _ = here(&format!(
                 "k='kubectl --context {context}'
@@ -62,17 +69,16 @@ fn prepare() {
 }
 
 /// What the comments of the manifests tell to do first: a kubeconfig of the job's own accounts in
-/// `mesh-jobs`, and the records of the clusters. The addresses are those that pods can reach.
-fn let_in(job: &str, secret: &str) {
-    let dir = tempfile::tempdir().expect("a temporary folder");
+/// `mesh-jobs`, and the records of the clusters. The shell finds a cluster's number as `$i`, for
+/// `flags` of mesh-remote-secret.
+pub fn letting_in(job: &str, secret: &str, flags: &str) -> String {
     let access = root().join("scripts/kubernetes").join(format!("{job}-access.yaml"));
     let access = access.display();
-    let script = format!(
+    format!(
         "for i in 1 2; do
            c=cluster$i
            kubectl --context $c apply --server-side -f {access}
-           mesh-remote-secret --context $c --name $c --allow-other-id --service-account {job} \
-               --server https://10.$((100 + i)).0.1 |
+           mesh-remote-secret --context $c --name $c --allow-other-id --service-account {job} {flags} |
              kubectl create --dry-run=client -f - \
                -o go-template='{{{{range .data}}}}{{{{base64decode .}}}}{{{{end}}}}' |
              mesh-context --out $c.kubeconfig
@@ -82,7 +88,13 @@ fn let_in(job: &str, secret: &str) {
          k='kubectl --context cluster1'
          $k create namespace mesh-jobs --dry-run=client -o yaml | $k apply --server-side -f -
          $k create secret generic {secret} -n mesh-jobs --from-file=config --from-file=clusters.jsonl"
-    );
+    )
+}
+
+/// The addresses are those that pods can reach.
+fn let_in(job: &str, secret: &str) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let script = letting_in(job, secret, "--server https://10.$((100 + i)).0.1");
     let _ = shell(dir.path(), &script).ok();
 }
 

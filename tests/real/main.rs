@@ -77,6 +77,7 @@ enum Needs {
 enum Nightly {
     Debian,
     Mesh,
+    MeshAndMusl,
     Musl,
     NodesAndMusl,
     Packages,
@@ -192,6 +193,7 @@ impl Nightly {
             Self::Mesh => {
                 testbed::no_nodes().or_else(traffic::lacks_envoy).or_else(testbed::lacks_whole)
             }
+            Self::MeshAndMusl => Self::Mesh.lacking().or_else(package::lacks_musl),
             Self::Musl => package::lacks_musl(),
             Self::NodesAndMusl => Needs::Nodes.lacking().or_else(package::lacks_musl),
             Self::Packages => package::lacks_debian().or_else(package::lacks_musl),

@@ -6,10 +6,12 @@
 
 mod drill;
 mod harness;
+mod jobs;
 mod load;
 mod machine;
 mod members;
 mod revisions;
+mod runbooks;
 mod topologies;
 mod trust;
 
@@ -27,15 +29,24 @@ pub const TESTS: &[Test] = &[
         topologies::with_one_control_plane,
     ),
     ("whole_mesh_with_a_machine", Needs::Nightly(Nightly::Mesh), machine::joins),
+    (
+        "whole_mesh_third_cluster_joins_and_leaves",
+        Needs::Nightly(Nightly::Mesh),
+        members::third_joins_and_leaves,
+    ),
+    ("whole_mesh_has_jobs", Needs::Nightly(Nightly::MeshAndMusl), jobs::rotate_and_fan_out),
+    ("whole_mesh_by_on_prem_mesh", Needs::Nightly(Nightly::Mesh), runbooks::on_prem_mesh),
+    ("whole_mesh_by_off_google_mesh", Needs::Nightly(Nightly::Mesh), runbooks::off_google_mesh),
+    ("whole_mesh_by_join_mesh", Needs::Nightly(Nightly::Mesh), runbooks::join_mesh),
 ];
 
 const TWO: [&str; 2] = ["cluster1", "cluster2"];
 
 const BOTH: [&str; 2] = ["v1", "v2"];
 
-/// Two clusters with a control plane each, and all that may happen to them; a third comes and goes.
+/// Two clusters with a control plane each, and all that may happen to them.
 fn on_two_networks() {
-    let mesh = Mesh::start(&["-n", "3"]);
+    let mesh = Mesh::start(&["-n", "2"]);
     topologies::two_networks(&mesh);
     let ingress = mesh.ingress(TWO[0]);
     let load = Load { contexts: &TWO, ingress: Some((TWO[0], &ingress)) };
@@ -45,7 +56,6 @@ fn on_two_networks() {
     trust::intermediates_are_renewed(&mesh, &load);
     trust::root_is_replaced(&mesh, &load);
     members::gateways_are_replaced(&mesh, &load);
-    members::third_joins_and_leaves(&mesh, &load);
 }
 
 fn on_one_network() {

@@ -4,7 +4,7 @@ use crate::clusters::wait_for;
 use crate::testbed::Bed;
 use mesh_tests::{Ran, program_dir, run};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The sample, as in the guides.
 pub const HELLO: &str = "http://helloworld.sample:5000/hello";
@@ -37,6 +37,11 @@ impl Mesh {
     pub fn start(flags: &[&str]) -> Self {
         let files = tempfile::tempdir().expect("a temporary folder");
         Self { bed: Bed::start(&[&["--whole"], flags].concat()), files }
+    }
+
+    /// The test bed's own folder.
+    pub fn bed(&self) -> &Path {
+        self.bed.dir()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

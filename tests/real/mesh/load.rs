@@ -188,7 +188,9 @@ impl Counts {
         let verdict = if reasons.is_empty() { "yes" } else { "no" };
         #[allow(clippy::print_stderr)] // this is a test's own report
         {
-            eprintln!("mesh: {what:<48} {sent:>6} {failed:>4} {unsent:>4}  {verdict}");
+            eprintln!(
+                "mesh: {what:<48} {sent:>6} sent {failed:>4} failed {unsent:>4} unsent  {verdict}"
+            );
             for reason in reasons {
                 eprintln!("mesh:   {reason}");
             }
