@@ -338,68 +338,36 @@ mod tests {
 
     #[test]
     fn network_plugins_have_their_own_pod_ranges() {
-        let annotated = |annotations: serde_json::Value| {
-            serde_json::from_value::<Node>(json!({"metadata": {"annotations": annotations},
-                "spec": {"podCIDR": "192.168.0.0/24"}}))
-            .unwrap()
-        };
-        let map = |data: serde_json::Value| {
-            serde_json::from_value(json!({"metadata": {"name": "cilium-config"}, "data": data}))
-                .unwrap()
-        };
-        type Add = fn(&mut Objects, Node, &dyn Fn(serde_json::Value) -> ConfigMap);
         let calico = json!({"projectcalico.org/IPv4VXLANTunnelAddr": "172.31.7.1"});
+        let within = json!({"projectcalico.org/IPv4VXLANTunnelAddr": "192.168.0.1"});
         let cilium = json!({"network.cilium.io/ipv4-pod-cidr": "10.0.1.0/24"});
-        let cases: [(serde_json::Value, Add, &[&str], bool); 7] = [
-            (json!({}), |o, n, _| o.add_node(n), &["192.168.0.0/24"], false),
-            (calico.clone(), |o, n, _| o.add_node(n), &[], true),
-            (
-                json!({"projectcalico.org/IPv4VXLANTunnelAddr": "192.168.0.1"}),
-                |o, n, _| o.add_node(n),
-                &["192.168.0.0/24"],
-                false,
-            ),
-            (
-                calico,
-                |o, n, _| {
-                    o.add_node(n);
-                    let pool = json!({"spec": {"cidr": "172.31.0.0/16", "ipipMode": "Always"}});
-                    o.add_ip_pool(serde_json::from_value(pool).unwrap());
-                },
-                &["172.31.0.0/16"],
-                false,
-            ),
-            (cilium.clone(), |o, n, _| o.add_node(n), &["10.0.1.0/24"], false),
-            (
-                cilium,
-                |o, n, map| {
-                    o.add_node(n);
-                    let data =
-                        json!({"ipam": "cluster-pool", "cluster-pool-ipv4-cidr": "10.0.0.0/8"});
-                    o.add_config_map(map(data)).unwrap();
-                },
-                &["10.0.0.0/8"],
-                false,
-            ),
-            (
-                json!({}),
-                |o, n, map| {
-                    o.add_node(n);
-                    let data =
-                        json!({"ipam": "kubernetes", "cluster-pool-ipv4-cidr": "10.0.0.0/8"});
-                    o.add_config_map(map(data)).unwrap();
-                },
-                &["192.168.0.0/24"],
-                false,
-            ),
-        ];
-        for (annotations, add, expected, is_open) in cases {
+        let pool = json!({"spec": {"cidr": "172.31.0.0/16", "ipipMode": "Always"}});
+        let of_pool = json!({"ipam": "cluster-pool", "cluster-pool-ipv4-cidr": "10.0.0.0/8"});
+        let of_nodes = json!({"ipam": "kubernetes", "cluster-pool-ipv4-cidr": "10.0.0.0/8"});
+        let own = &["192.168.0.0/24"][..];
+        for (annotations, pool, config, expected, is_open) in [
+            (json!({}), None, None, own, false),
+            (calico.clone(), None, None, &[], true),
+            (within, None, None, own, false),
+            (calico, Some(pool), None, &["172.31.0.0/16"], false),
+            (cilium.clone(), None, None, &["10.0.1.0/24"], false),
+            (cilium, None, Some(of_pool), &["10.0.0.0/8"], false),
+            (json!({}), None, Some(of_nodes), own, false),
+        ] {
             let mut objects = Objects::default();
-            add(&mut objects, annotated(annotations.clone()), &map);
+            let node = json!({"metadata": {"annotations": annotations},
+                "spec": {"podCIDR": "192.168.0.0/24"}});
+            objects.add_node(serde_json::from_value(node.clone()).unwrap());
+            if let Some(pool) = pool {
+                objects.add_ip_pool(serde_json::from_value(pool).unwrap());
+            }
+            if let Some(data) = config {
+                let map = json!({"metadata": {"name": "cilium-config"}, "data": data});
+                objects.add_config_map(serde_json::from_value(map).unwrap()).unwrap();
+            }
             let (record, warning) = objects.into_record("lab.json").unwrap();
             let cidrs: Vec<&str> = record.ranges.iter().map(|range| range.cidr.as_str()).collect();
-            assert_eq!(cidrs, expected, "{annotations}");
-            assert_eq!(warning.is_some(), is_open, "{annotations}");
+            assert_eq!((cidrs.as_slice(), warning.is_some()), (expected, is_open), "{node}");
         }
         let network = json!({"spec": {"clusterNetwork": [{"cidr": "10.128.0.0/14", "hostPrefix": 23}],
             "serviceNetwork": ["172.30.0.0/16"]}});
