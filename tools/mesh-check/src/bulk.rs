@@ -9,7 +9,7 @@ pub use secret::{Destination, Entry, Secret};
 use crate::why::{Asked, Question};
 use meshcore::finding::Finding;
 use meshcore::selector::Labels;
-use meshstate::{ClusterState, Owner, Selector, Service, ServicePort, ServiceType};
+use meshstate::{ClusterState, NETWORK, Owner, Selector, Service, ServicePort, ServiceType};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub struct Bulk {
     pub gateways: Vec<Gateway>,
     /// How many more there are.
     pub gateways_left_out: usize,
+    /// The namespace and name of an east-west gateway without the label of a network.
+    pub unlabelled_gateway: Option<(String, String)>,
     /// Regions of its nodes.
     pub regions: BTreeSet<String>,
     /// Whether any Service of type `LoadBalancer` has an address: something gives them out.
@@ -101,6 +103,7 @@ impl Bulk {
                 .map(|secret| Secret::new(secret, pool))
                 .collect(),
             gateways: gateways(state),
+            unlabelled_gateway: unlabelled_gateway(state),
             gateways_left_out: state.gateway_services().skip(MOST_GATEWAYS).count(),
             regions: state
                 .nodes
@@ -190,4 +193,16 @@ impl Definition {
             is_alias: service.service_type == ServiceType::ExternalName,
         }
     }
+}
+
+/// As `gen-eastwest-gateway.sh --single-cluster` of Istio leaves one.
+fn unlabelled_gateway(state: &ClusterState) -> Option<(String, String)> {
+    let of_pods = [("app", "istio-eastwestgateway"), ("istio", "eastwestgateway")];
+    let of_pods: Labels = of_pods.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let service = state.services.iter().find(|service| {
+        service.meta.label(NETWORK).is_none()
+            && service.gateway_port().is_some()
+            && service.selects(&of_pods)
+    })?;
+    Some((service.meta.namespace.to_string(), service.meta.name.clone()))
 }

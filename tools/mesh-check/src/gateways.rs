@@ -102,7 +102,16 @@ fn networks_without(mesh: &Mesh) -> Vec<Finding> {
         let names: Vec<&str> = members.iter().map(|member| member.name()).collect();
         let text = format!("its network {network} has no gateway: no other network gets in");
         let evidence = json!({"network": network, "clusters": names});
-        let fix = then([make(member, network), expose(member, None)]);
+        let unlabelled = members
+            .iter()
+            .find_map(|member| Some((*member, member.bulk.unlabelled_gateway.as_ref()?)));
+        let fix = match unlabelled {
+            Some((member, (namespace, name))) => {
+                let label = format!("topology.istio.io/network={network}");
+                member.way.change(["label", "service", name, "-n", namespace, &label])
+            }
+            None => then([make(member, network), expose(member, None)]),
+        };
         let object = Some(("Network", network));
         found.push(member.finding(&check::NONE, object, &text, evidence, fix));
     }

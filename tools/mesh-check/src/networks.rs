@@ -31,11 +31,15 @@ pub fn is_placed(member: &Member) -> bool {
     member.is_known() || member.network().is_some()
 }
 
-/// Whether the mesh has several networks.
+/// Whether the mesh has several networks: of clusters, and of machines outside of them.
 #[must_use]
 pub fn is_divided(mesh: &Mesh) -> bool {
-    let networks: BTreeSet<Option<&str>> =
+    let mut networks: BTreeSet<Option<&str>> =
         mesh.members.iter().filter(|member| is_placed(member)).map(Member::network).collect();
+    let states = || mesh.members.iter().map(|member| &member.state);
+    let entries = states().flat_map(|state| &state.workload_entries).map(|one| &one.endpoint);
+    let groups = states().flat_map(|state| &state.workload_groups).map(|one| &one.template);
+    networks.extend(entries.chain(groups).filter_map(|one| one.network.as_deref()).map(Some));
     networks.len() > 1
 }
 

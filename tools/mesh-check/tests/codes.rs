@@ -418,6 +418,40 @@ fn firewall_rules_are_judged_where_they_are_given() {
     );
 }
 
+/// The gateway that Istio's guide of machines makes with `--single-cluster` has no network.
+#[test]
+fn a_network_of_machines_is_another_one() {
+    let one = |network: &str| {
+        let mut mesh = Mesh::healthy();
+        let gateway = mesh.object("cluster1", "Service", "istio-eastwestgateway");
+        gateway["metadata"]["labels"] = json!({});
+        mesh.add(
+            "cluster1",
+            json!({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry",
+                "metadata": {"name": "vm", "namespace": "sample"},
+                "spec": {"address": "192.0.2.7", "network": network, "labels": {"app": "vm"}}}),
+        );
+        let text = mesh.text();
+        let alone = text.lines().next().expect("a capture").to_owned();
+        let mut tool = mesh_tests::tool("mesh-check");
+        let only = ["--at", AT, "-o", "json", "-q", "--only", "MESH0611"];
+        let ran = tool.env_clear().args(only).write_stdin(alone).assert();
+        let text = String::from_utf8(ran.get_output().stdout.clone()).expect("text");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let own = Mesh::healthy().object("cluster1", "Service", "istio-eastwestgateway")["metadata"]
+        ["labels"]["topology.istio.io/network"]
+        .as_str()
+        .expect("a network")
+        .to_owned();
+    assert_eq!(one(&own), Vec::<Value>::new());
+    let found = one("vm-network");
+    assert_eq!(found.len(), 1, "{found:?}");
+    let fix = found[0]["fix"].as_str().expect("a command");
+    let label = format!("topology.istio.io/network={own}");
+    assert!(fix.contains("label service istio-eastwestgateway") && fix.contains(&label), "{fix}");
+}
+
 #[test]
 fn every_code_of_the_table_has_its_case() {
     let listed = findings(&Mesh::healthy(), &["--list"]);
