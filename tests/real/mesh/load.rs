@@ -198,6 +198,11 @@ impl Counts {
         self
     }
 
+    /// No more failed than if what `alone` counts had happened so many times.
+    pub fn lost_no_more_than(&self, alone: &Self, times: usize) {
+        assert!(self.sent > 0 && self.failed <= times * alone.failed, "{self:?}, of {alone:?}");
+    }
+
     /// Nothing failed, and who was to answer did.
     pub fn all_well(self) {
         assert!(self.sent > 0 && self.failed == 0 && self.reasons.is_empty(), "{self:?}");
