@@ -155,7 +155,7 @@ impl Args {
             .hint("pass all clusters of the mesh; --cluster chooses whose updates are written"));
         }
         if members.iter().all(|member| member.server.is_none()) {
-            return Err(Error::data("no cluster of the input is one of GKE")
+            return Err(Error::data("no cluster of the input is one of GKE with an IP endpoint")
                 .hint("authorized networks are known of GKE's clusters only"));
         }
         if let Some(warning) = two_meshes(&members) {
@@ -178,8 +178,10 @@ impl Args {
         for name in &self.cluster {
             if !on_gke.iter().any(|(member, _)| is(member, name)) {
                 let known: Vec<&str> = on_gke.iter().map(|(m, _)| m.label.as_str()).collect();
-                return Err(Error::usage(format!("the input has no GKE cluster {name:?}"))
-                    .hint(format!("it has: {}", meshcore::shell::names(known))));
+                return Err(Error::usage(format!(
+                    "the input has no GKE cluster {name:?} with an IP endpoint"
+                ))
+                .hint(format!("it has: {}", meshcore::shell::names(known))));
             }
         }
         let chosen = move |member: &Member| {

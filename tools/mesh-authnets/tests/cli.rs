@@ -226,7 +226,7 @@ fn chosen_clusters_keep_all_peers() {
             .stdout(contains("\n").count(1).and(contains("=10.0.0.0/14,10.64.0.0/14\n")));
     }
     tool(&["--cluster", "d"]).write_stdin(clusters).assert().code(2).stdout("").stderr(
-        contains("no GKE cluster \"d\"")
+        contains("no GKE cluster \"d\" with an IP endpoint")
             .and(contains("hint: it has: p/us-west2-a/a, p/us-west2-b/b, p/us-west2-b/c")),
     );
 }
@@ -265,7 +265,7 @@ fn a_cluster_elsewhere_is_a_peer_only() {
         .write_stdin(input(&[record, other]))
         .assert()
         .code(3)
-        .stderr(contains("no cluster of the input is one of GKE"));
+        .stderr(contains("no cluster of the input is one of GKE with an IP endpoint"));
 }
 
 #[test]

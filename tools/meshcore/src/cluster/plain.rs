@@ -241,8 +241,8 @@ impl Objects {
         if !record.ranges.iter().any(|range| range.kind == RangeKind::Pod) {
             if let Some(node) = self.nodes.iter().find(|node| node.has_calico_elsewhere()) {
                 warning = Some(format!(
-                    "cluster {} has pods of Calico outside of its nodes' podCIDR ({}): add kubectl get \
-                     ippools.crd.projectcalico.org -o json",
+                    "cluster {} has pods of Calico outside of its nodes' podCIDR ({}): ask for all \
+                     together, kubectl get nodes,servicecidrs,ippools.crd.projectcalico.org -o json",
                     record.name,
                     node.spec.pod_cidr.as_deref().unwrap_or_default()
                 ));
