@@ -23,7 +23,7 @@ impl Held {
         let config = Kubeconfig::load(kubeconfig).unwrap_or_default();
         let user = config.users.first();
         let claims = user.and_then(|first| JwtClaims::read(&first.entry.token)).unwrap_or_default();
-        Self { access: access(key, &config), claims }
+        Self { access: access(key, Some(&config)), claims }
     }
 
     fn has_ended(&self, now: Option<Timestamp>) -> bool {

@@ -123,28 +123,26 @@ fn read_one(document: &Document<'_>, namespace: Option<&str>) -> Result<Manifest
     };
     let mut body: Map<String, Value> = document.decode_verbatim()?;
     clean(&mut body);
-    let (mut gives_access, mut is_remote) = (Vec::new(), false);
+    let mut is_remote = false;
     if kind == "Secret" && api_version == "v1" {
-        let data = take_data(&mut body).map_err(|(field, what)| {
+        join_data(&mut body).map_err(|(field, what)| {
             Error::data(format!("{what}; its value is not shown")).at(document.field(&field))
         })?;
         let label = metadata.labels.as_ref().and_then(|labels| labels.get(LABEL));
         is_remote = label.is_some_and(|value| value == "true");
-        if is_remote {
-            let read = |value: &Vec<u8>| Kubeconfig::load(value.clone()).unwrap_or_default();
-            gives_access = data.iter().map(|(key, value)| access(key, &read(value))).collect();
-        }
     }
     let for_cluster = metadata.annotations.and_then(|mut all| all.remove(FOR_CLUSTER));
     let id = ObjectId { api_version, kind, namespace, name: name.as_str().to_owned() };
     let body = Value::Object(body);
-    let mut remote = None;
+    let (mut remote, mut gives_access) = (None, Vec::new());
     if is_remote {
         // Of the body, as nothing else is spread, and where the flags put it.
         let read = secret::Manifest::deserialize(&body);
         let read = read.map_err(|error| Error::data(error.to_string()).at(document.place()))?;
         remote = RemoteSecret::read(read)
             .map(|secret| RemoteSecret { namespace: id.namespace.clone(), ..secret });
+        let entries = remote.iter().flat_map(|secret| &secret.entries);
+        gives_access = entries.map(|(key, read)| access(key, read.as_ref().ok())).collect();
     }
     Ok(Manifest { id, body, for_cluster, gives_access, remote })
 }
@@ -174,9 +172,9 @@ fn clean(body: &mut Map<String, Value>) {
     }
 }
 
-/// A Secret's data, decoded. `stringData` becomes `data`: only then does a key that is gone from
-/// the manifest go from the cluster, too. An error is a field and what is wrong with it.
-fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>, (String, String)> {
+/// Makes `data` of a Secret's `stringData`: only then does a key that is gone from the manifest go
+/// from the cluster, too. An error is a field and what is wrong with it.
+fn join_data(body: &mut Map<String, Value>) -> Result<(), (String, String)> {
     let mut data = BTreeMap::new();
     for field in ["data", "stringData"] {
         let values = match body.remove(field) {
@@ -199,12 +197,13 @@ fn take_data(body: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<u8>>,
             data.iter().map(|(key, value)| (key.clone(), json!(STANDARD.encode(value)))).collect();
         body.insert("data".to_owned(), Value::Object(coded));
     }
-    Ok(data)
+    Ok(())
 }
 
 /// What a key of a remote Secret and the kubeconfig under it say.
-pub(crate) fn access(cluster: &str, config: &Kubeconfig) -> Access {
-    let server = config.clusters.first().map_or("", |first| &first.entry.server);
+pub(crate) fn access(cluster: &str, config: Option<&Kubeconfig>) -> Access {
+    let first = config.and_then(|config| config.clusters.first());
+    let server = first.map_or("", |first| &first.entry.server);
     Access { cluster: cluster.to_owned(), server: Address::of(server).into_string() }
 }
 

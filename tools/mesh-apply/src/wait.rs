@@ -10,9 +10,6 @@ pub fn waits_for(object: &Value) -> Option<String> {
     let status = |field: &str| number(&format!("/status/{field}")).unwrap_or(0);
     let is_seen = status("observedGeneration") >= number("/metadata/generation").unwrap_or(0);
     let replicas = number("/spec/replicas").unwrap_or(1);
-    let count = |what: &str, have: i64, want: i64| {
-        (have < want).then(|| format!("{have} of {want} pods are {what}"))
-    };
     let failure = || {
         let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
         let mut failures =
@@ -20,7 +17,8 @@ pub fn waits_for(object: &Value) -> Option<String> {
         Some(format!(": {}", failures.next()?["message"].as_str()?))
     };
     let count = |what: &str, have: i64, want: i64| {
-        Some(count(what, have, want)? + &failure().unwrap_or_default())
+        let why = || failure().unwrap_or_default();
+        (have < want).then(|| format!("{have} of {want} pods are {what}{}", why()))
     };
     match object["kind"].as_str()? {
         "Deployment" | "StatefulSet" | "DaemonSet" if !is_seen => {

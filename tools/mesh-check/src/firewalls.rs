@@ -12,7 +12,7 @@ use mesh_firewall::{
 use meshcore::cidr::{self, CidrError, Joined};
 use meshcore::cluster::{Cluster, Provider, RangeKind};
 use meshcore::finding::Finding;
-use meshcore::{Error, Result, route, shell};
+use meshcore::{Error, Result, route};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -152,40 +152,21 @@ impl Nodes<'_> {
         peers: &[&str],
         destinations: &BTreeSet<IpNet>,
     ) -> Option<Finding> {
-        let of_network: Vec<Existing> =
-            self.existing.iter().filter(|e| e.is_in(&self.network)).cloned().collect();
+        let Targets::Tags(tags) = &self.targets else { return None };
         let allow = Allow::all(Protocol::TCP);
-        let deny = kept_in(&self.targets, allow, destinations, &of_network)?;
+        let deny = kept_in(&self.network, &self.targets, allow, destinations, self.existing)?;
         let (rule, priority) = (&deny.name, deny.priority);
         let text = format!(
             "rule {rule} (priority {priority}) lets nothing out of its nodes to pods of {}",
             peers.join(", ")
         );
-        let Targets::Tags(tags) = &self.targets else { return None };
-        let tags: Vec<&str> = tags.iter().map(ResourceName::as_str).collect();
-        let ranges: Vec<String> = destinations.iter().map(IpNet::to_string).collect();
+        let vpc = Vpc { network: self.network.clone() };
+        let name = format!("istio-multicluster-egress-{}", member.name());
         // No rule comes before one of priority 0.
-        let fix = priority.checked_sub(1).map_or_else(String::new, |before| {
-            let name = format!("istio-multicluster-egress-{}", member.name());
-            let mut line = ["gcloud", "compute", "firewall-rules", "create", &name]
-                .map(str::to_owned)
-                .to_vec();
-            line.extend([
-                format!("--network={}", self.network.name),
-                "--direction=EGRESS".to_owned(),
-                format!("--priority={before}"),
-                "--allow=tcp".to_owned(),
-                format!("--destination-ranges={}", ranges.join(",")),
-                format!("--target-tags={}", tags.join(",")),
-            ]);
-            line.extend(
-                self.network.project.as_ref().map(|project| format!("--project={project}")),
-            );
-            line.push("--quiet".to_owned());
-            shell::command_line(line)
-        });
+        let before = priority.checked_sub(1);
+        let fix = before.map(|before| vpc.let_out(&name, before, destinations, tags));
         let evidence = json!({"peers": peers, "rule": rule, "priority": priority});
-        Some(member.finding(&check::EGRESS, None, &text, evidence, fix))
+        Some(member.finding(&check::EGRESS, None, &text, evidence, fix.unwrap_or_default()))
     }
 
     /// The command that lets these sources in with `wide`, if they are not let in with `needed`, and

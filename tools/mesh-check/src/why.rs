@@ -5,6 +5,7 @@ mod asked;
 mod link;
 mod policy;
 mod request;
+mod routes;
 mod way;
 
 pub use asked::Asked;

@@ -1,7 +1,7 @@
 //! What must change for a network to have the wanted rules, and nothing more.
 
-use crate::existing::{Action, Existing, denied_before, let_in_already};
-use crate::{Network, Opening, ResourceName, Rule, Targets};
+use crate::effect::{denied_before, let_in_already};
+use crate::{Action, Existing, Network, Opening, ResourceName, Rule, Targets};
 use meshcore::{Error, Message, Result, shell};
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! Rules in the forms that Google Cloud's tools read.
 
-use crate::{Allow, Change, Network, Project, Rule, ServiceAccount, Step, Targets};
+use crate::{Allow, Change, Network, Project, ResourceName, Rule, ServiceAccount, Step, Targets};
+use ipnet::IpNet;
 use meshcore::shell;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
@@ -54,9 +55,36 @@ impl Vpc {
                 line.extend(changes.iter().map(|&change| flag(rule, change)));
             }
         }
+        self.finish(line) + "\n"
+    }
+
+    /// The command that lets TCP out of instances with these tags, by a rule of this name.
+    #[must_use]
+    pub fn let_out<'a>(
+        &self,
+        name: &str,
+        priority: u16,
+        destinations: impl IntoIterator<Item = &'a IpNet>,
+        tags: impl IntoIterator<Item = &'a ResourceName>,
+    ) -> String {
+        let mut line =
+            ["gcloud", "compute", "firewall-rules", "create", name].map(str::to_owned).to_vec();
+        line.extend([
+            format!("--network={}", self.network.name),
+            "--direction=EGRESS".to_owned(),
+            format!("--priority={priority}"),
+            "--allow=tcp".to_owned(),
+            format!("--destination-ranges={}", commas(destinations)),
+            format!("--target-tags={}", commas(tags)),
+        ]);
+        self.finish(line)
+    }
+
+    /// A command line that ends with the project.
+    fn finish(&self, mut line: Vec<String>) -> String {
         line.extend(self.project().map(|project| format!("--project={project}")));
         line.push("--quiet".to_owned());
-        shell::command_line(line) + "\n"
+        shell::command_line(line)
     }
 
     /// The body that gcloud 528 sends to `POST …/global/firewalls` of the Compute API v1 for the

@@ -71,38 +71,39 @@ pub async fn get(
             choice = chosen(&found.items)?;
         }
     }
-    let name =
-        match choice {
-            Choice::Existing(name) => {
-                let secret = found.items.iter().find(|secret| secret.name_any() == name);
-                if let Some(credential) = secret.and_then(filled) {
-                    if matches!(means.wish, Wish::Another) {
-                        tell(Event::Unused(name.clone()));
-                        tell(Event::Superseded(superseded(account, &found.items, &name)));
-                    }
-                    return Ok(credential);
+    let name = match choice {
+        Choice::Existing(name) => {
+            let secret = found.items.iter().find(|secret| secret.name_any() == name);
+            if let Some(credential) = secret.and_then(filled) {
+                if matches!(means.wish, Wish::Another) {
+                    tell(Event::Unused(name.clone()));
+                    tell(Event::Superseded(superseded(account, &found.items, &name)));
                 }
-                name
+                return Ok(credential);
             }
-            Choice::Create(name) if means.read_only => {
-                let account = account.name_any();
-                return Err(Error::cluster(format!(
-                    "service account {namespace}/{account} has no token secret, and --read-only \
+            name
+        }
+        Choice::Create(name) if means.read_only => {
+            let account = account.name_any();
+            return Err(Error::cluster(format!(
+                "service account {namespace}/{account} has no token secret, and --read-only \
                  forbids to make {name}"
-                ))
-                .at(at)
-                .hint("run once without --read-only, or make the secret yourself"));
-            }
-            Choice::Create(name) => {
-                let account = account.name_any();
-                return Err(Error::cluster(format!(
+            ))
+            .at(at)
+            .hint("run once without --read-only, or make the secret yourself"));
+        }
+        Choice::Create(name) => {
+            let account = account.name_any();
+            return Err(Error::cluster(format!(
                 "secret {namespace}/{name} already exists, and holds no token of service account \
                  {account}"
             ))
             .at(at)
-            .hint("delete it if nobody needs it, or name the token Secret to take: --secret-name"));
-            }
-        };
+            .hint(
+                "delete it if nobody needs it, or name the token Secret to take: --secret-name",
+            ));
+        }
+    };
     let wait = wait_until_filled(&secrets, &name);
     let credential = tokio::time::timeout(means.timeout, wait).await.map_err(|_| {
         Error::timeout(format!("secret {namespace}/{name} got no token within {:?}", means.timeout))

@@ -1,6 +1,10 @@
 //! What a service account's token says of itself. Only its middle part is decoded; no signature
 //! leaves this module.
 
+mod form;
+
+pub use form::Form;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -179,50 +183,6 @@ pub fn fingerprint(token: &str) -> String {
     digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-/// What a token shows by how it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Nothing but what is in it, if it is a JWT.
-    Plain,
-    /// That no request can carry it: Go sends no control characters but tabs in a header
-    /// (golang.org/x/net/http/httpguts).
-    Unsendable,
-    /// That it is of `aws eks get-token`, and ends 15 minutes after it was made.
-    Eks,
-    /// That it is Google's, for people and machines, and ends within an hour.
-    Google,
-    /// That it is of `oc login`, and ends within a day unless OpenShift is told otherwise.
-    OpenShift,
-}
-
-impl Form {
-    /// How they begin. A redacted token begins as the one that it was; one that had characters
-    /// which it cannot have says so.
-    const BEGINNINGS: [(&str, Self); 4] = [
-        ("unsendable.redacted-", Self::Unsendable),
-        ("k8s-aws-v1.", Self::Eks),
-        ("ya29.", Self::Google),
-        ("sha256~", Self::OpenShift),
-    ];
-
-    /// That of a token.
-    #[must_use]
-    pub fn of(token: &str) -> Self {
-        if token.bytes().any(|b| b != b'\t' && b.is_ascii_control()) {
-            return Self::Unsendable;
-        }
-        let known = Self::BEGINNINGS.iter().find(|(start, _)| token.starts_with(start));
-        known.map_or(Self::Plain, |(_, form)| *form)
-    }
-
-    /// A token of this form that says no more than its mark; none of a plain one.
-    fn redacted(self, mark: &str) -> Option<String> {
-        let (beginning, _) = Self::BEGINNINGS.iter().find(|(_, form)| *form == self)?;
-        let beginning = beginning.trim_end_matches(REDACTED).trim_end_matches('.');
-        Some(format!("{beginning}.{mark}"))
-    }
-}
-
 /// A token that says and shows the same, has the same fingerprint and opens nothing.
 #[must_use]
 pub fn without_signature(claims: Option<&JwtClaims>, form: Form, fingerprint: &str) -> String {
@@ -254,8 +214,7 @@ pub fn without_signature(claims: Option<&JwtClaims>, form: Form, fingerprint: &s
 const REDACTED: &str = "redacted-";
 
 /// The token with its fingerprint in the signature's place, so that nobody can use it and its
-/// claims can still be read; of a token that is no JWT, the fingerprint
-/// and its form alone.
+/// claims can still be read; of a token that is no JWT, the fingerprint and its form alone.
 #[must_use]
 pub fn redact(token: &str) -> String {
     let mark = format!("{REDACTED}{}", fingerprint(token));

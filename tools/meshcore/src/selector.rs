@@ -45,9 +45,7 @@ impl LabelSelector {
         self.match_labels.as_ref().is_none_or(|all| selects(all, labels))
             && self.match_expressions.iter().flatten().all(|required| required.holds(labels))
     }
-}
 
-impl LabelSelector {
     /// The labels with which an object is selected, where labels alone decide.
     #[must_use]
     pub fn labels(&self) -> Option<&Labels> {

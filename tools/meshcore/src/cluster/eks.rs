@@ -118,14 +118,14 @@ impl Described {
             record.add_range(Some(cidr), RangeKind::Node, "remoteNetworkConfig.remoteNodeNetworks");
         }
         let mut add = |kind, networks: &[String]| {
-            let known = networks.iter().filter_map(|id| Some((id, subnets.get(id)?)));
-            let ranges: Vec<_> = known
-                .flat_map(|(id, subnet)| subnet.primary.iter().map(move |cidr| (cidr, id)))
-                .collect();
-            for (cidr, id) in &ranges {
-                record.add_range(Some(cidr), kind, id);
+            let mut known = false;
+            for id in networks {
+                for cidr in subnets.get(id).into_iter().flat_map(|subnet| &subnet.primary) {
+                    known = true;
+                    record.add_range(Some(cidr), kind, id);
+                }
             }
-            !ranges.is_empty()
+            known
         };
         // The subnets that the cluster names are its control plane's. With the VPC CNI, pods have
         // addresses of their nodes' subnets, which usually are these, or of any of the VPC.
@@ -146,9 +146,12 @@ impl Described {
                 blocks: blocks.map(block).collect(),
             });
         }
-        let has_vpc = vpc.vpc_id.as_ref().is_some_and(|id| subnets.get(id).is_some());
-        let others = vpc.vpc_id.as_ref().filter(|_| pod_subnets.is_empty() && !has_vpc);
-        let others = others.map(|id| subnets.others_of(id, &vpc.subnet_ids)).unwrap_or_default();
+        let others = match &vpc.vpc_id {
+            Some(id) if pod_subnets.is_empty() && subnets.get(id).is_none() => {
+                subnets.others_of(id, &vpc.subnet_ids)
+            }
+            _ => Vec::new(),
+        };
         let warning = if !known {
             Some(format!(
                 "cluster {name} gives pods addresses of its VPC, which are not in the input: \
@@ -189,15 +192,22 @@ mod tests {
         }})
     }
 
+    /// Subnets of vpc-1, each with its range.
+    fn subnets(all: &[(&str, &str)]) -> Subnets {
+        let subnet = |(id, cidr): &(&str, &str)| json!({"SubnetId": id, "VpcId": "vpc-1", "CidrBlock": cidr});
+        let networks = json!({"Subnets": all.iter().map(subnet).collect::<Vec<_>>()});
+        let mut subnets = Subnets::default();
+        serde_json::from_value::<AwsNetworks>(networks).unwrap().add_to(&mut subnets);
+        subnets
+    }
+
     #[test]
     fn pods_have_addresses_of_the_subnets() {
-        let mut subnets = Subnets::default();
-        let networks = json!({"Subnets": [
-            {"SubnetId": "subnet-a", "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/18"},
-            {"SubnetId": "subnet-b", "VpcId": "vpc-1", "CidrBlock": "10.0.64.0/18"},
-            {"SubnetId": "subnet-c", "VpcId": "vpc-1", "CidrBlock": "10.0.128.0/18"},
-        ]});
-        serde_json::from_value::<AwsNetworks>(networks).unwrap().add_to(&mut subnets);
+        let subnets = subnets(&[
+            ("subnet-a", "10.0.0.0/18"),
+            ("subnet-b", "10.0.64.0/18"),
+            ("subnet-c", "10.0.128.0/18"),
+        ]);
         let described: Described = serde_json::from_value(described()).unwrap();
         let (record, warning) = described.into_record(&subnets, &[]);
         assert_eq!(pods(&record), ["10.80.0.0/16", "10.0.0.0/18", "10.0.64.0/18"]);
@@ -215,12 +225,7 @@ mod tests {
 
     #[test]
     fn pods_have_addresses_of_the_subnets_of_custom_networking() {
-        let mut subnets = Subnets::default();
-        let networks = json!({"Subnets": [
-            {"SubnetId": "subnet-a", "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/18"},
-            {"SubnetId": "subnet-c", "VpcId": "vpc-1", "CidrBlock": "100.64.0.0/17"},
-        ]});
-        serde_json::from_value::<AwsNetworks>(networks).unwrap().add_to(&mut subnets);
+        let subnets = subnets(&[("subnet-a", "10.0.0.0/18"), ("subnet-c", "100.64.0.0/17")]);
         let config = json!({"spec": {"subnet": "subnet-c", "securityGroups": ["sg-1"]}});
         let config: EniConfig = serde_json::from_value(config).unwrap();
         let described: Described = serde_json::from_value(described()).unwrap();

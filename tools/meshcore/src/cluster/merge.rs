@@ -52,35 +52,32 @@ pub fn merge(clusters: Vec<Cluster>) -> Merged {
 /// the cloud describes with the same server. Only names count: no two servers share one, and private
 /// addresses many do.
 fn recognise(clusters: &mut [Cluster]) {
-    let mut described: HashMap<String, Option<(Cluster, String)>> = HashMap::new();
-    for cluster in clusters.iter().filter(|cluster| cluster.provider.is_some()) {
-        for endpoint in &cluster.endpoints {
-            let Some(host) = host_name(&endpoint.url) else { continue };
-            let identity = Cluster {
-                name: cluster.name.clone(),
-                project: cluster.project.clone(),
-                location: cluster.location.clone(),
-                ..Cluster::default()
-            };
-            let known = described
-                .entry(host.to_owned())
-                .or_insert_with(|| Some((identity.clone(), endpoint.url.clone())));
-            if known.as_ref().is_some_and(|(other, _)| other.identity() != identity.identity()) {
+    // None for a name that two have.
+    let mut described: HashMap<String, Option<usize>> = HashMap::new();
+    for (i, cluster) in clusters.iter().enumerate().filter(|(_, one)| one.provider.is_some()) {
+        for host in cluster.endpoints.iter().filter_map(|one| host_name(&one.url)) {
+            let known = described.entry(host.to_owned()).or_insert(Some(i));
+            if known.is_some_and(|known| clusters[known].identity() != cluster.identity()) {
                 *known = None;
             }
         }
     }
-    for cluster in clusters {
-        if cluster.provider.is_some() || cluster.context.is_none() {
+    for i in 0..clusters.len() {
+        let of_context = &clusters[i];
+        if of_context.provider.is_some() || of_context.context.is_none() {
             continue;
         }
-        let Some(endpoint) = cluster.endpoints.first_mut() else { continue };
-        let found = host_name(&endpoint.url).and_then(|host| described.get(host));
-        if let Some(Some((identity, url))) = found {
-            endpoint.url.clone_from(url);
-            cluster.name.clone_from(&identity.name);
-            cluster.project.clone_from(&identity.project);
-            cluster.location.clone_from(&identity.location);
+        let host = of_context.endpoints.first().and_then(|one| host_name(&one.url));
+        let Some(host) = host else { continue };
+        let Some(&Some(known)) = described.get(host) else { continue };
+        let Cluster { name, project, location, endpoints, .. } = &clusters[known];
+        let url = endpoints.iter().find(|one| host_name(&one.url) == Some(host));
+        let url = url.map(|one| one.url.clone());
+        let identity = (name.clone(), project.clone(), location.clone());
+        let of_context = &mut clusters[i];
+        (of_context.name, of_context.project, of_context.location) = identity;
+        for (endpoint, url) in of_context.endpoints.iter_mut().zip(url) {
+            endpoint.url = url;
         }
     }
 }

@@ -204,8 +204,8 @@ fn unknown(document: &Document<'_>) -> Error {
     Error::data(format!("is no description of a cluster{what}")).at(document.place()).hint(
         "known are, as JSON: gcloud container clusters and networks subnets list|describe, \
          aws eks describe-cluster and ec2 describe-subnets|describe-vpcs, az aks and network \
-         vnet subnet show|list, kubectl get nodes,servicecidrs,cm and the objects of network plugins (ENIConfig, \
-         IPPool, OpenShift's Network); kubeconfigs; cluster records",
+         vnet subnet show|list, kubectl get nodes,servicecidrs,cm and the objects of \
+         network plugins (ENIConfig, IPPool, OpenShift's Network); kubeconfigs; cluster records",
     )
 }
 

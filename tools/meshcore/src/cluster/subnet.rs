@@ -3,9 +3,13 @@
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All subnets of the input, by ID.
+/// All subnets of the input.
 #[derive(Debug, Default)]
-pub(super) struct Subnets(BTreeMap<String, Subnet>);
+pub(super) struct Subnets {
+    by_id: BTreeMap<String, Subnet>,
+    /// The IDs of those of each VPC (AWS).
+    by_vpc: BTreeMap<String, BTreeSet<String>>,
+}
 
 /// One subnet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,23 +18,21 @@ pub(super) struct Subnet {
     pub primary: Vec<String>,
     /// Named secondary ranges (Google Cloud): addresses of pods and services.
     pub secondary: BTreeMap<String, String>,
-    /// The VPC that it is a part of (AWS).
-    pub vpc: Option<String>,
 }
 
 impl Subnets {
     pub(super) fn add(&mut self, id: &str, subnet: Subnet) {
-        self.0.insert(key(id), subnet);
+        self.by_id.insert(key(id), subnet);
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Subnet> {
-        self.0.get(&key(id))
+        self.by_id.get(&key(id))
     }
 
     /// The IDs of the subnets of a VPC, but for some.
     pub(super) fn others_of(&self, vpc: &str, known: &[String]) -> Vec<&str> {
-        let of_vpc = self.0.iter().filter(|(_, subnet)| subnet.vpc.as_deref() == Some(vpc));
-        of_vpc.map(|(id, _)| id.as_str()).filter(|id| known.iter().all(|one| one != id)).collect()
+        let of_vpc = self.by_vpc.get(vpc).into_iter().flatten().map(String::as_str);
+        of_vpc.filter(|id| known.iter().all(|one| one != id)).collect()
     }
 }
 
@@ -64,7 +66,6 @@ impl Subnetwork {
         let subnet = Subnet {
             primary: self.ip_cidr_range.into_iter().chain(self.ipv6_cidr_range).collect(),
             secondary: secondary.map(|range| (range.range_name, range.ip_cidr_range)).collect(),
-            vpc: None,
         };
         subnets.add(&self.self_link, subnet);
     }
@@ -105,9 +106,11 @@ impl AwsNetworks {
             primary.extend(
                 others.map(|block| block.cidr_block).filter(|block| known.insert(block.clone())),
             );
-            let vpc = network.subnet_id.is_some().then(|| network.vpc_id.clone());
-            let id = network.subnet_id.unwrap_or(network.vpc_id);
-            subnets.add(&id, Subnet { primary, vpc, ..Subnet::default() });
+            let id = network.subnet_id.as_ref().unwrap_or(&network.vpc_id);
+            subnets.add(id, Subnet { primary, ..Subnet::default() });
+            if let Some(id) = &network.subnet_id {
+                subnets.by_vpc.entry(network.vpc_id).or_default().insert(key(id));
+            }
         }
     }
 }
